@@ -1,0 +1,181 @@
+"""One IRC line as a value: parsed from bytes, or built from parts.
+
+Owns tags (with their escaping), source, command and parameters. A parsed message keeps the bytes it came in, so
+that a line which needs no change is passed on as it was, undecodable bytes included. Must not know who sent it.
+
+Text is UTF-8 with ``surrogateescape`` both ways: a byte that is not UTF-8 becomes a lone surrogate and turns back
+into the same byte when the line is encoded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+_UNESCAPES = {":": ";", "s": " ", "r": "\r", "n": "\n", "\\": "\\"}
+_ESCAPES = str.maketrans({";": "\\:", " ": "\\s", "\r": "\\r", "\n": "\\n", "\\": "\\\\", "\0": ""})
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
+_BREAKS = re.compile(r"[\r\n\0]")
+
+
+def unescape_tag_value(value: str) -> str:
+    """Undo the escaping of a tag's value (IRCv3 message-tags, "Escaping values"); a lone last backslash is dropped."""
+    if "\\" not in value:
+        return value
+    return _ESCAPED.sub(lambda found: _UNESCAPES.get(found[1], found[1]), value)
+
+
+def escape_tag_value(value: str) -> str:
+    """Escape a tag's value (IRCv3 message-tags). NUL cannot be expressed on the wire and is left out."""
+    return value.translate(_ESCAPES)
+
+
+def render_tags(tags: Mapping[str, str]) -> str:
+    """Join tags into ``key=value;key`` without the leading ``@``; an empty value is written as the missing form."""
+    return ";".join(f"{key}={escape_tag_value(value)}" if value else key for key, value in tags.items())
+
+
+def parse_tags(text: str) -> dict[str, str]:
+    """Split ``key=value;key`` (no leading ``@``) into unescaped values; of a repeated key the last one counts."""
+    tags: dict[str, str] = {}
+    for item in text.split(";"):
+        key, _, value = item.partition("=")
+        if key:
+            tags[key] = unescape_tag_value(value)
+    return tags
+
+
+class Message:
+    """One line of IRC. ``command`` is upper case, and empty for a line that has none (only tags, only a source)."""
+
+    __slots__ = ("_tags", "_tagtext", "command", "params", "raw", "source")
+
+    raw: bytes
+    command: str
+    params: list[str]
+    source: str
+    _tagtext: str
+    _tags: dict[str, str] | None
+
+    @classmethod
+    def parse(cls, line: bytes) -> Message:
+        """Read one line (no line end). Never raises: what is not there is empty. Modern RFC 1459 section 2.3."""
+        self = cls.__new__(cls)
+        self.raw = line
+        self._tags = None
+        text = line.decode("utf-8", "surrogateescape")
+        if text[:1] == "@":
+            tagtext, _, text = text.partition(" ")
+            self._tagtext = tagtext[1:]
+            text = text.lstrip(" ")
+        else:
+            self._tagtext = ""
+        if text[:1] == ":":
+            source, _, text = text.partition(" ")
+            self.source = source[1:]
+        else:
+            self.source = ""
+        head, colon, trailing = text.partition(" :")
+        words = head.split(" ")
+        if "" in words:  # runs of spaces separate like one (RFC 1459); tabs and other blanks do not separate at all
+            words = [word for word in words if word]
+        if colon:
+            words.append(trailing)
+        self.command = words.pop(0).upper() if words and head.strip(" ") else ""
+        self.params = words
+        return self
+
+    @classmethod
+    def build(cls, command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> Message:
+        """Make a message of its parts; the last parameter gets a colon where it needs one.
+
+        Raises ValueError if any part holds CR, LF or NUL, or if a part other than the last parameter is empty, has a
+        space, or (a parameter) starts with a colon: such a line would be read as something else by the peer.
+        """
+        pieces = []
+        tagtext = ""
+        if tags:
+            tagtext = render_tags(tags)
+            pieces.append("@" + tagtext)
+        if source:
+            pieces.append(":" + source)
+        pieces.append(command)
+        for word in (command, *params[:-1]):
+            if not word or " " in word or word[0] == ":":
+                raise ValueError(
+                    f"{word!r} can't stand inside a line of IRC: it is empty, has a space or starts with ':'"
+                )
+        if " " in source:
+            raise ValueError(f"the source {source!r} has a space")
+        pieces.extend(params[:-1])
+        if params:
+            last = params[-1]
+            pieces.append(":" + last if not last or last[0] == ":" or " " in last else last)
+        text = " ".join(pieces)
+        if _BREAKS.search(text):
+            raise ValueError(f"a line of IRC can't hold CR, LF or NUL: {text!r}")
+        self = cls.__new__(cls)
+        self.raw = text.encode("utf-8", "surrogateescape")
+        self.command = command.upper()
+        self.params = list(params)
+        self.source = source
+        self._tagtext = tagtext
+        self._tags = None
+        return self
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The line's tags, unescaped; empty without any. Not to be changed in place: see :meth:`replace`."""
+        if self._tags is None:
+            self._tags = parse_tags(self._tagtext) if self._tagtext else {}
+        return self._tags
+
+    @property
+    def tagtext(self) -> str:
+        """The tags as they stood on the wire, still escaped and without the ``@``."""
+        return self._tagtext
+
+    @property
+    def body(self) -> bytes:
+        """The line less its tags."""
+        if self.raw[:1] == b"@":
+            return self.raw.partition(b" ")[2].lstrip(b" ")
+        return self.raw
+
+    @property
+    def nick(self) -> str:
+        """The source up to ``!`` or ``@``: a nick, or a server's name."""
+        return self.source.partition("!")[0].partition("@")[0]
+
+    def param(self, index: int, default: str = "") -> str:
+        """The parameter at ``index``, or ``default`` if the line has fewer."""
+        return self.params[index] if index < len(self.params) else default
+
+    def encode(self) -> bytes:
+        """The line's bytes, without a line end."""
+        return self.raw
+
+    def replace(
+        self,
+        command: str | None = None,
+        params: Sequence[str] | None = None,
+        source: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Message:
+        """A new message with some parts changed (``tags={}`` takes all tags away). Raises like :meth:`build`."""
+        return Message.build(
+            self.command if command is None else command,
+            *(self.params if params is None else params),
+            source=self.source if source is None else source,
+            tags=self.tags if tags is None else tags,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and self.raw == other.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        # only the command: parameters may be a password, and reprs end up in logs
+        return f"<Message {self.command} of {len(self.raw)} bytes>"
