@@ -1,0 +1,69 @@
+"""One item of a network's log: a line, when it was said, and who is to see it.
+
+Owns the kinds of lines that history keeps. Must not know how a line is rendered or stored.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from bouncer.irc.message import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+
+class Kind(IntEnum):
+    """What a line is. The values are in the database: never change one. NONE is not kept in history."""
+
+    NONE = 0
+    PRIVMSG = 1
+    NOTICE = 2
+    TAGMSG = 3
+    JOIN = 4
+    PART = 5
+    QUIT = 6
+    NICK = 7
+    KICK = 8
+    MODE = 9
+    TOPIC = 10
+    INVITE = 11
+
+
+TEXT_KINDS = frozenset({Kind.PRIVMSG, Kind.NOTICE})
+
+
+class Entry:
+    """A line in a log.
+
+    ``seq``: its number in the network's history if ``kind`` is kept, else that of the last kept line before it.
+    ``time``: milliseconds since 1970 UTC. ``target``: the conversation it belongs to (a channel, or the other's nick).
+    ``device``: the device that said it, for the user's own lines. ``origin``: the session that said it, which gets
+    it back only as an echo. ``only``: the one session that it is for, if it is for one.
+    """
+
+    __slots__ = ("device", "kind", "message", "only", "origin", "seq", "target", "time")
+
+    def __init__(
+        self,
+        seq: int,
+        time: int,
+        message: Message,
+        kind: Kind = Kind.NONE,
+        target: str = "",
+        device: str = "",
+        origin: Hashable = None,
+        only: Hashable = None,
+    ) -> None:
+        self.seq = seq
+        self.time = time
+        self.message = message
+        self.kind = kind
+        self.target = target
+        self.device = device
+        self.origin = origin
+        self.only = only
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.seq} {self.kind.name} {self.message!r}>"

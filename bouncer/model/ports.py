@@ -1,0 +1,142 @@
+"""What the core asks of the world: the clock, timers, the store, the sockets. Each is small and has a fake in tests.
+
+Owns the shapes of these questions. Must not know who answers them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bouncer.irc.message import Message
+from bouncer.model.entry import Entry
+from bouncer.model.records import User
+
+
+class Sink(Protocol):
+    """The way to one attached client's socket. Writing never blocks and never raises, also after the end."""
+
+    @property
+    def full(self) -> bool:
+        """True while the peer does not take what was written; whoever writes stays behind until it is False."""
+
+    def write(self, data: bytes) -> None:
+        """Hand over whole lines."""
+
+    def close(self, last: bytes = b"") -> None:
+        """Write ``last``, flush within a deadline, and close."""
+
+    def hold(self, held: bool) -> None:
+        """Stop or go on reading from this client."""
+
+
+class Uplink(Protocol):
+    """The way to one network's server."""
+
+    @property
+    def registered(self) -> bool:
+        """True from 001 to the end of that connection."""
+
+    def send(self, message: Message) -> bool:
+        """Queue a line at the network's pace; False (and nothing sent) if there is no connection or no room."""
+
+
+class Cancellable(Protocol):
+    """A deadline that may be taken back."""
+
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """Deadlines. Times are seconds since 1970 UTC, as everywhere in the core."""
+
+    def now(self) -> float: ...
+
+    def at(self, when: float, act: Callable[[], None]) -> Cancellable: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the store knows of one network's log when the process starts."""
+
+    seq: int  # the next line's number is above this: no number is given twice, also not after kill -9
+    time: int  # milliseconds; of the last line kept, 0 if none
+    positions: Mapping[str, int]  # device -> the last sequence number that it has confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is loaded at start."""
+
+    users: tuple[User, ...]
+    heads: Mapping[int, Head]  # network id -> Head; a network without history may be missing
+    next_user_id: int
+    next_network_id: int
+    boot: int  # counts the starts of this database; part of the msgids that we give
+
+
+class Records(Protocol):
+    """Where settings are kept. Everything put is committed in the order in which it was put."""
+
+    def put_users(self, saved: Sequence[User], removed: Sequence[int] = ()) -> None:
+        """Keep these users as they are now, with their networks and channels, and remove others by id, all in one
+        transaction. What is removed keeps its history for 30 days. Returns at once."""
+
+    async def settled(self) -> None:
+        """Return when all that was put before is durable. Raises Unavailable if it can't be stored."""
+
+
+class Archive(Protocol):
+    """Where lines are kept, and what each device has confirmed of them."""
+
+    def append(self, network: int, entries: Sequence[Entry]) -> None:
+        """Keep these lines (each of a kind that is kept, in order of seq). Returns at once; when they are durable the
+        listener given to :meth:`listen` is called."""
+
+    def put_position(self, network: int, device: str, seq: int) -> None:
+        """Keep a device's position: committed with or after the lines appended before, never before them."""
+
+    def drop_position(self, network: int, device: str) -> None:
+        """Forget a device's position: it will be as if it had never been there."""
+
+    def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
+        """Have ``durable({network: highest durable seq})`` called on the loop after each commit."""
+
+    @property
+    def undurable(self) -> int:
+        """How many lines wait to be committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A question to the history: the ``limit`` oldest lines with ``after < seq <= upto``, of text kinds only."""
+
+    network: int
+    after: int
+    upto: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A line out of the store, in order of seq."""
+
+    seq: int
+    time: int  # milliseconds
+    kind: int
+    target: str
+    device: str  # "" unless the user said it
+    boot: int
+    raw: bytes  # the line as it came, without line end
+
+
+class History(Protocol):
+    """Reading what was kept."""
+
+    async def page(self, question: Page) -> list[Kept]:
+        """Raises Unavailable if the store can't answer."""
+
+    async def first_helping(self, network: int, lines: int, since: int) -> int:
+        """The position (a seq) of a device that is to miss the last ``lines`` text lines that are not older than
+        ``since`` (milliseconds); 0 if nothing is kept."""
