@@ -16,6 +16,7 @@ _UNESCAPES = {":": ";", "s": " ", "r": "\r", "n": "\n", "\\": "\\"}
 _ESCAPES = str.maketrans({";": "\\:", " ": "\\s", "\r": "\\r", "\n": "\\n", "\\": "\\\\", "\0": ""})
 _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _BREAKS = re.compile(r"[\r\n\0]")
+_TAG_KEY = re.compile(r"[^;= ]+")
 
 
 def unescape_tag_value(value: str) -> str:
@@ -81,7 +82,9 @@ class Message:
             words = [word for word in words if word]
         if colon:
             words.append(trailing)
-        self.command = words.pop(0).upper() if words and head.strip(" ") else ""
+        command = words.pop(0) if words and head.strip(" ") else ""
+        # only ASCII has an upper case here: no other letter may become one of a command's
+        self.command = command.upper() if command.isascii() else command
         self.params = words
         return self
 
@@ -90,11 +93,15 @@ class Message:
         """Make a message of its parts; the last parameter gets a colon where it needs one.
 
         Raises ValueError if any part holds CR, LF or NUL, or if a part other than the last parameter is empty, has a
-        space, or (a parameter) starts with a colon: such a line would be read as something else by the peer.
+        space, or (a parameter) starts with a colon, or a tag's key is no key: such a line would be read as something
+        else by the peer.
         """
         pieces = []
         tagtext = ""
         if tags:
+            for key in tags:
+                if not _TAG_KEY.fullmatch(key):
+                    raise ValueError(f"{key!r} can't be a tag's key")
             tagtext = render_tags(tags)
             pieces.append("@" + tagtext)
         if source:
@@ -107,6 +114,8 @@ class Message:
                 )
         if " " in source:
             raise ValueError(f"the source {source!r} has a space")
+        if command[0] == "@" and not tagtext and not source:
+            raise ValueError(f"the command {command!r} would be read as tags")
         pieces.extend(params[:-1])
         if params:
             last = params[-1]
@@ -116,7 +125,7 @@ class Message:
             raise ValueError(f"a line of IRC can't hold CR, LF or NUL: {text!r}")
         self = cls.__new__(cls)
         self.raw = text.encode("utf-8", "surrogateescape")
-        self.command = command.upper()
+        self.command = command.upper() if command.isascii() else command
         self.params = list(params)
         self.source = source
         self._tagtext = tagtext
