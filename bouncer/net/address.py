@@ -1,0 +1,68 @@
+"""Where to listen, as the settings say it: ``ircs://[::]:6697``, ``irc+insecure://127.0.0.1:6667``, ``unix:PATH``.
+
+Owns this notation. Must not open anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from bouncer.model.errors import Refused
+
+_SCHEMES = {"ircs": (True, 6697), "irc+insecure": (False, 6667)}  # scheme -> TLS?, the port that clients take for it
+_NOT_BUILT = {
+    "wss": "WebSocket listeners are not built yet",
+    "https": "web listeners are not built yet",
+}
+_FORMS = "use ircs://HOST:PORT, irc+insecure://HOST:PORT or unix:PATH"
+# bytes with the final NUL; of sockaddr_un, which has 108 on Linux, but 104 on the BSDs and macOS
+LONGEST_UNIX_PATH = 104
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """One place to listen: a host and a port, or (``path`` is not empty) a unix socket."""
+
+    host: str = ""
+    port: int = 0  # 0: any free one
+    secure: bool = False
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'ircs' if self.secure else 'irc+insecure'}://{host}:{self.port}"
+
+
+def parse_listen(text: str) -> ListenAddress:
+    """Read one address. Raises Refused with a sentence that says what is wrong with it."""
+    scheme, colon, rest = text.partition(":")
+    scheme = scheme.lower()
+    if scheme in _NOT_BUILT:
+        raise Refused(f"Can't listen on {text}: {_NOT_BUILT[scheme]}; {_FORMS}.")
+    if scheme == "unix" and colon:
+        return _unix(text, rest)
+    if scheme == "irc":
+        raise Refused(f"Can't listen on {text}: say ircs:// for TLS, or irc+insecure:// for plain text.")
+    if scheme not in _SCHEMES or not rest.startswith("//"):
+        raise Refused(f"Can't listen on {text!r}: not an address that is known; {_FORMS}.")
+    secure, usual_port = _SCHEMES[scheme]
+    try:
+        parts = urlsplit(text)
+        port = usual_port if parts.port is None else parts.port
+    except ValueError as error:
+        raise Refused(f"Can't listen on {text}: {error}; {_FORMS}.") from error
+    if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
+        raise Refused(f"Can't listen on {text}: only a host and a port can stand there; {_FORMS}.")
+    if not parts.hostname:
+        raise Refused(f"Can't listen on {text}: it names no host; [::] is for all addresses of this machine.")
+    return ListenAddress(parts.hostname, port, secure)
+
+
+def _unix(text: str, rest: str) -> ListenAddress:
+    path = rest.removeprefix("//")
+    if not path or "\0" in path:
+        raise Refused(f"Can't listen on {text!r}: it names no file; {_FORMS}.")
+    return ListenAddress(path=path)
