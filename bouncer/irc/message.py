@@ -16,6 +16,7 @@ _UNESCAPES = {":": ";", "s": " ", "r": "\r", "n": "\n", "\\": "\\"}
 _ESCAPES = str.maketrans({";": "\\:", " ": "\\s", "\r": "\\r", "\n": "\\n", "\\": "\\\\", "\0": ""})
 _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _BREAKS = re.compile(r"[\r\n\0]")
+_BENT = re.compile(r"[ \r\n\0]+")
 _TAG_KEY = re.compile(r"[^;= ]+")
 
 
@@ -107,22 +108,22 @@ class Message:
         if source:
             pieces.append(":" + source)
         pieces.append(command)
-        for word in (command, *params[:-1]):
+        # what is refused is not shown: it may be a password, and errors end up in logs
+        for index, word in enumerate((command, *params[:-1])):
             if not word or " " in word or word[0] == ":":
-                raise ValueError(
-                    f"{word!r} can't stand inside a line of IRC: it is empty, has a space or starts with ':'"
-                )
+                part = f"parameter {index} of {command}" if index else "the command"
+                raise ValueError(f"{part} is empty, has a space or starts with ':': it can't stand inside a line")
         if " " in source:
-            raise ValueError(f"the source {source!r} has a space")
+            raise ValueError("the source has a space")
         if command[0] == "@" and not tagtext and not source:
-            raise ValueError(f"the command {command!r} would be read as tags")
+            raise ValueError("the command would be read as tags")
         pieces.extend(params[:-1])
         if params:
             last = params[-1]
             pieces.append(":" + last if not last or last[0] == ":" or " " in last else last)
         text = " ".join(pieces)
         if _BREAKS.search(text):
-            raise ValueError(f"a line of IRC can't hold CR, LF or NUL: {text!r}")
+            raise ValueError("a line of IRC can't hold CR, LF or NUL")
         self = cls.__new__(cls)
         self.raw = text.encode("utf-8", "surrogateescape")
         self.command = command.upper() if command.isascii() else command
@@ -131,6 +132,17 @@ class Message:
         self._tagtext = tagtext
         self._tags = None
         return self
+
+    @classmethod
+    def lenient(cls, command: str, *params: str, source: str = "") -> Message:
+        """Like :meth:`build`, for parts that a peer has had a hand in: never raises, for a ``command`` of our own.
+
+        What can't stand in its place is bent: a middle parameter loses its spaces and leading colons ("*" if nothing
+        is left), and CR, LF and NUL become spaces.
+        """
+        middles = [_BENT.sub("", param).lstrip(":") or "*" for param in params[:-1]]
+        last = [_BREAKS.sub(" ", param) for param in params[-1:]]
+        return cls.build(command, *middles, *last, source=_BENT.sub("", source))
 
     @property
     def tags(self) -> dict[str, str]:

@@ -5,13 +5,13 @@ Owns the kinds of lines that history keeps. Must not know how a line is rendered
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import Final
 
 from bouncer.irc.message import Message
 
-if TYPE_CHECKING:
-    from collections.abc import Hashable
+NOBODY: Final = "nobody"  # an entry's ``only`` when it is kept but shown to no one: the channel is detached
 
 
 class Kind(IntEnum):
@@ -40,7 +40,7 @@ class Entry:
     ``seq``: its number in the network's history if ``kind`` is kept, else that of the last kept line before it.
     ``time``: milliseconds since 1970 UTC. ``target``: the conversation it belongs to (a channel, or the other's nick).
     ``device``: the device that said it, for the user's own lines. ``origin``: the session that said it, which gets
-    it back only as an echo. ``only``: the one session that it is for, if it is for one.
+    it back only as an echo. ``only``: the one session that it is for, if it is for one, or NOBODY.
     """
 
     __slots__ = ("device", "kind", "message", "only", "origin", "seq", "target", "time")

@@ -1,0 +1,440 @@
+"""One user's one network, across reconnects: its log, its picture, and the sessions attached to it.
+
+Owns the way of a line: from the network into the log, from a client to the network, and which of them is kept. Must
+not know asyncio, SQL or sockets: the uplink, the archive and the timers are ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+
+from bouncer.core.resync import AFTER_JOIN, difference
+from bouncer.core.status import ChannelStatus, LinkStatus, Phase
+from bouncer.downstream.session import Session
+from bouncer.downstream.welcome import welcome
+from bouncer.irc import numerics
+from bouncer.irc.casemap import CaseMap
+from bouncer.irc.fit import pack
+from bouncer.irc.message import Message
+from bouncer.model.entry import NOBODY, Entry, Kind
+from bouncer.model.log import Log
+from bouncer.model.ports import Archive, Timers, Uplink
+from bouncer.model.records import Channel, Network, User, nick_of
+from bouncer.model.state import ChannelState, NetworkState
+from bouncer.upstream.tracked import SHOWN, Effect, Row
+
+SERVICE_SOURCE = "*bouncer!bouncer@bouncer"
+TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than a day is wrong (design 3.3)
+OWN_LIMIT = 1000  # lines of ours that wait for the pacer; at a line in 2 s that is half an hour, more is refused
+JOIN_BUDGET = 400  # bytes of channels in one JOIN: 512 less the command, CRLF and as many bytes of keys
+KEYS_LIMIT = 64  # keys of channels asked for and not joined yet
+
+OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
+# What is said to these has passwords in it and is not kept.
+SECRET_TARGETS = frozenset({"nickserv", "authserv", "userserv", "q", "x"})
+CANNOT_JOIN = frozenset({"403", "405", "407", "437", "471", "473", "474", "475", "476", "477", "489", "520"})
+
+
+class Link:
+    """One network of one user. Also the Place where its sessions are."""
+
+    def __init__(
+        self,
+        user: User,
+        network: Network,
+        *,
+        log: Log,
+        positions: Mapping[str, int],
+        archive: Archive,
+        tracked: Mapping[str, Row],
+        timers: Timers,
+        hostname: str,
+        version: str,
+        keep: Callable[[Network], None],
+    ) -> None:
+        self.user = user
+        self.network = network
+        self.log = log
+        self.state = NetworkState(nick_of(user, network))
+        self.uplink: Uplink | None = None
+        self.sessions: list[Session] = []
+        self.positions = dict(positions)
+        self.phase = Phase("disconnected", timers.now())
+        self._archive = archive
+        self._tracked = tracked
+        self._timers = timers
+        self._hostname = hostname
+        self._version = version
+        self._keep = keep
+        self._screen: CaseMap[ChannelState] = CaseMap()  # channels that clients still show and we are not in yet
+        self._refusals: CaseMap[str] = CaseMap()  # why a channel could not be joined
+        self._keys: CaseMap[str] = CaseMap()
+        self._own: dict[int, tuple[Message, Session]] = {}  # by identity: lines on their way through the pacer
+        self._detached = frozenset[str]()  # folded names of the channels kept from the clients' screens
+        self._told_nick = ""  # under which the clients know themselves from the last connection
+        self._was_down = False
+        self.reconfigure(user, network)
+
+    # --- what a session sees (downstream.place.Place)
+
+    @property
+    def channels(self) -> CaseMap[ChannelState]:
+        """What is on the clients' screens."""
+        if not self._screen:
+            return self.state.channels
+        shown = CaseMap[ChannelState](self.state.isupport.fold)
+        shown.update(self._screen)
+        shown.update(self.state.channels)
+        return shown
+
+    @property
+    def server(self) -> str:
+        """The network's own server name, else ours."""
+        greeting = self.state.welcome.get(numerics.RPL_WELCOME)
+        return (greeting.source if greeting else "").lstrip(":") or self._hostname
+
+    @property
+    def title(self) -> str:
+        """What the network calls itself, else what the user calls it."""
+        return self.state.isupport.network or self.network.name
+
+    @property
+    def down(self) -> str:
+        """Why nothing can be sent; "" if it can."""
+        if self.state.registered and self.uplink is not None:
+            return ""
+        phase = self.phase
+        reason = phase.reason or {"disconnected": "it is switched off"}.get(phase.state, "it is still connecting")
+        return f"{self.network.name} is not connected: {reason.rstrip('.')}"
+
+    def is_detached(self, channel: str) -> bool:
+        """Whether a channel is kept from the clients' screens."""
+        return bool(self._detached) and self.state.isupport.fold(channel) in self._detached
+
+    def attach(self, session: Session, position: int) -> None:
+        """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
+        self.sessions.append(session)
+        greeting = b"".join(session.rendered(message) for message in welcome(self, self._version))
+        session.start(greeting, position)
+        if self.down:
+            session.reply(self._note(f"{self.down}."))
+
+    def detach(self, session: Session) -> None:
+        """A session has ended."""
+        if session in self.sessions:
+            self.sessions.remove(session)
+        self.log.trim()
+
+    def confirm(self, session: Session) -> None:
+        """A device counts as far as the least that any of its sessions has confirmed."""
+        device = session.device
+        least = min(each.confirmed for each in self.sessions if each.device == device)
+        if least > self.positions.get(device, -1):
+            self.place_device(device, least)
+
+    def place_device(self, device: str, seq: int) -> None:
+        """Note where a device is; committed behind the lines that it has read."""
+        self.positions[device] = seq
+        self._archive.put_position(self.network.id, device, seq)
+
+    # --- from the network
+
+    def receive(self, messages: Sequence[Message], now: float) -> None:
+        """The lines of one read: into the picture, into the log, then to all who follow it."""
+        state, log, tracked = self.state, self.log, self._tracked
+        stamp = self._stamp(now)
+        kept: list[Entry] = []
+        for message in messages:
+            row = tracked.get(message.command)
+            effect: Effect = row(state, message) if row is not None else SHOWN
+            reaction = _REACTIONS.get(message.command)
+            if reaction is not None:
+                reaction(self, message)
+            if effect is None:
+                continue
+            kind, target = effect
+            unseen = bool(self._screen and self._is_on_screen(message)) or self.is_detached(target)
+            if unseen and not kind:
+                continue
+            time = self._said_at(message, stamp) if message.tagtext else stamp
+            entry = log.append(message, time, kind, target, only=NOBODY if unseen else None)
+            if kind:
+                kept.append(entry)
+        if kept:
+            self._archive.append(self.network.id, kept)
+        self._after_names()
+        log.wake()
+
+    def _stamp(self, now: float) -> int:
+        stamp = max(int(now * 1000), self.log.last_time)
+        self.log.last_time = stamp
+        return stamp
+
+    def _said_at(self, message: Message, stamp: int) -> int:
+        text = message.tags.get("time")
+        if not text:
+            return stamp
+        try:
+            time = int(datetime.fromisoformat(text).timestamp() * 1000)
+        except (ValueError, OverflowError, OSError):
+            return stamp
+        return time if abs(time - stamp) < TRUSTED_SKEW_MS else stamp
+
+    def _is_on_screen(self, message: Message) -> bool:
+        place = AFTER_JOIN.get(message.command)
+        if place is None or message.param(place) not in self._screen:
+            return False
+        return message.command != "JOIN" or self.state.is_me(message.nick)
+
+    def _after_names(self) -> None:
+        """Of channels that we are back in, tell what has changed, and begin anew."""
+        if not self._screen:
+            return
+        for name in list(self._screen):
+            channel = self.state.channels.get(name)
+            if channel and channel.synced:
+                before = self._screen.pop(name)
+                if not self.is_detached(name):
+                    self.publish(difference(self.state, self.server, before, channel))
+
+    def publish(self, messages: Iterable[Message]) -> None:
+        """Show lines of our own to all attached clients; they are not kept."""
+        stamp = self._stamp(self._timers.now())
+        for message in messages:
+            self.log.append(message, stamp)
+        self.log.wake()
+
+    def tell(self, text: str) -> None:
+        """A NOTICE of ours to all attached clients."""
+        self.publish([self._note(text)])
+
+    def _note(self, text: str) -> Message:
+        return Message.lenient("NOTICE", self.state.nick or "*", text, source=SERVICE_SOURCE)
+
+    # --- what a line changes for us
+
+    def _joined(self, message: Message) -> None:
+        name = message.param(0)
+        if not self.state.is_me(message.nick):
+            return
+        self._refusals.pop(name, None)
+        key = self._keys.pop(name, "")
+        known = self._wanted(name)
+        if known is None:
+            self._keep_channels((*self.network.channels, Channel(name, key)))
+        elif key and key != known.key:
+            self._keep_channels(
+                tuple(replace(each, key=key) if each is known else each for each in self.network.channels)
+            )
+
+    def _parted(self, message: Message) -> None:
+        if self.state.is_me(message.nick):
+            known = self._wanted(message.param(0))
+            self._screen.pop(message.param(0), None)
+            if known is not None:
+                self._keep_channels(tuple(each for each in self.network.channels if each is not known))
+
+    def _cannot_join(self, message: Message) -> None:
+        name = message.param(1)
+        if not self.state.isupport.is_channel(name):
+            return
+        reason = message.params[-1]
+        self._keys.pop(name, None)
+        if len(self._refusals) < KEYS_LIMIT or name in self._refusals:
+            self._refusals[name] = reason
+        if self._screen.pop(name, None) is not None:
+            self.publish([Message.lenient("PART", name, f"Could not join again: {reason}", source=self.state.source)])
+
+    def _wanted(self, name: str) -> Channel | None:
+        fold = self.state.isupport.fold
+        folded = fold(name)
+        return next((channel for channel in self.network.channels if fold(channel.name) == folded), None)
+
+    def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
+        self._keep(replace(self.network, channels=channels))
+
+    # --- towards the network
+
+    def send(self, session: Session, message: Message) -> None:
+        """Pass a client's line on, at the network's pace, or refuse it at once with the reason."""
+        down = self.down
+        if down:
+            session.say(numerics.ERR_CANNOTSENDTOCHAN, message.param(0) or "*", f"Not sent: {down}")
+            return
+        out = self._outgoing(message)
+        if out is None:
+            return
+        if out.command == "JOIN":
+            self._note_join(out)
+        own = out.command in OWN_TEXT
+        if own and len(self._own) < OWN_LIMIT:
+            self._own[id(out)] = (out, session)
+        elif own:
+            session.reply(self._note(f"Not sent, {OWN_LIMIT} lines are waiting already: {message.params[-1]}"))
+            return
+        if self.uplink is None or not self.uplink.send(out):
+            self._own.pop(id(out), None)
+            session.reply(self._note(f"Not sent, too much is waiting already: {out.command} {message.param(0)}"))
+
+    def _outgoing(self, message: Message) -> Message | None:
+        """The line with only those tags that the network takes; None if nothing is left of it."""
+        if message.source:  # who a client is, the network knows; what it calls itself is dropped
+            message = Message.parse(message.body.partition(b" ")[2])
+        if "message-tags" in self.state.caps:
+            tags = {
+                tag: value
+                for tag, value in message.tags.items()
+                if tag[:1] == "+" and not value.startswith("bnc-")  # a msgid of ours means nothing there
+            }
+            if tags == message.tags:
+                return message
+            return message.replace(tags=tags) if tags or message.command != "TAGMSG" else None
+        if message.command == "TAGMSG":
+            return None
+        return Message.parse(message.body) if message.tagtext else message
+
+    def _note_join(self, message: Message) -> None:
+        for name, key in zip(message.param(0).split(","), message.param(1).split(","), strict=False):
+            known = self._wanted(name)
+            if known is not None and known.detached:
+                self._reattach(known)
+            if key and len(self._keys) < KEYS_LIMIT:
+                self._keys[name] = key
+
+    def _reattach(self, known: Channel) -> None:
+        self._keep_channels(
+            tuple(replace(each, detached=False) if each is known else each for each in self.network.channels)
+        )
+
+    def sent(self, messages: Sequence[Message], now: float) -> None:
+        """Lines have gone out to the network: what the user said is said from now on."""
+        if not self._own:
+            return
+        stamp = self._stamp(now)
+        kept: list[Entry] = []
+        for message in messages:
+            found = self._own.pop(id(message), None)
+            if found is None:
+                continue
+            session = found[1]
+            for target in filter(None, message.param(0).split(",")):
+                entry = self._said(message, target, session, stamp)
+                if entry.kind:
+                    kept.append(entry)
+        if kept:
+            self._archive.append(self.network.id, kept)
+        self.log.wake()
+
+    def _said(self, message: Message, target: str, session: Session, stamp: int) -> Entry:
+        state = self.state
+        said = Message.lenient(message.command, target, *message.params[1:], source=state.source)
+        kind = OWN_TEXT[message.command]
+        text = message.param(1)
+        if text[:1] == "\x01" and not (kind is Kind.PRIVMSG and text.startswith("\x01ACTION")):
+            kind = Kind.NONE
+        if target.partition("@")[0].lower() in SECRET_TARGETS:
+            kind = Kind.NONE
+        conversation = state.isupport.strip_status(target)
+        return self.log.append(said, stamp, kind, conversation, device=session.device, origin=session)
+
+    # --- the connection's life; the app tells of it
+
+    def opened(self, server: str) -> None:
+        """A connection stands; registration begins. It starts a new picture."""
+        fresh = NetworkState(nick_of(self.user, self.network))
+        self.state = fresh
+        self.phase = Phase("connecting", self._timers.now(), server=server)
+
+    def registered(self) -> None:
+        """The network has let us in: say what the user wants said first, and go into the channels."""
+        self.phase = Phase("connected", self._timers.now(), server=self.phase.server)
+        if self._told_nick and self._told_nick != self.state.nick:
+            self.publish([Message.lenient("NICK", self.state.nick, source=self._told_nick)])
+        if self._was_down:
+            self._was_down = False
+            self.tell(f"Connected to {self.network.name} ({self.phase.server}).")
+        for line in self.network.connect_commands:
+            self._send_own(Message.parse(line.encode("utf-8", "surrogateescape")))
+        self.join_wanted()
+
+    def join_wanted(self) -> None:
+        """JOIN every channel that the user wants and we are not in."""
+        missing = [each for each in self.network.channels if each.name not in self.state.channels]
+        keyed = {each.name: each.key for each in missing if each.key}
+        for name, key in keyed.items():
+            self._send_own(Message.lenient("JOIN", name, key))
+        for line in pack([each.name for each in missing if not each.key], JOIN_BUDGET, ","):
+            self._send_own(Message.lenient("JOIN", line))
+
+    def leave(self, names: Iterable[str]) -> None:
+        """PART channels that the user does not want any more."""
+        for name in names:
+            if name in self.state.channels:
+                self._send_own(Message.lenient("PART", name))
+
+    def _send_own(self, message: Message) -> None:
+        if self.uplink is not None and message.command:
+            self.uplink.send(message)
+
+    def closed(self, phase: Phase) -> None:
+        """The connection has ended, or could not be made. Channels stay on the clients' screens."""
+        state = self.state
+        if state.registered:
+            for name, channel in state.channels.items():
+                self._screen[name] = channel
+            self._screen.refold(state.isupport.fold)
+            self._told_nick = state.nick
+            waiting = list(self._own.values())
+            self._own.clear()
+            state.registered = False
+            state.channels = CaseMap(state.isupport.fold)
+            for message, session in waiting:
+                session.reply(self._note(f"Not sent, the connection ended: {message.params[-1]}"))
+        repeated = self._was_down and phase.reason == self.phase.reason
+        self.phase = phase
+        self._was_down = True
+        if not repeated:
+            self.tell(self._obituary(phase))
+
+    def _obituary(self, phase: Phase) -> str:
+        text = f"Disconnected from {self.network.name}: {phase.reason.rstrip('.') or 'the connection ended'}."
+        if phase.next_try:
+            wait = max(0, round(phase.next_try - self._timers.now()))
+            text += f" Next try in {wait} s."
+        return text
+
+    def reconfigure(self, user: User, network: Network) -> None:
+        """The user's or network's settings are these now."""
+        self.user, self.network = user, network
+        fold = self.state.isupport.fold
+        self._detached = frozenset(fold(each.name) for each in network.channels if each.detached)
+
+    def status(self) -> LinkStatus:
+        """What is to be said of this link."""
+        channels = []
+        for wanted in self.network.channels:
+            joined = self.state.channels.get(wanted.name)
+            reason = self._refusals.get(wanted.name, "")
+            channels.append(
+                ChannelStatus(wanted.name, joined is not None, len(joined.members) if joined else 0, reason)
+            )
+        phase = self.phase
+        devices = tuple(session.device for session in self.sessions)
+        return LinkStatus(
+            phase.state,
+            phase.server,
+            self.state.nick,
+            phase.since,
+            phase.reason,
+            phase.next_try,
+            tuple(channels),
+            devices,
+        )
+
+
+_REACTIONS: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
+    {"JOIN": Link._joined, "PART": Link._parted} | dict.fromkeys(CANNOT_JOIN, Link._cannot_join)
+)

@@ -1,0 +1,56 @@
+"""Where clients are that named no network: they can talk to ``*bouncer``, and to nobody else.
+
+Owns the answers such a client gets. Must not know any network.
+"""
+
+from __future__ import annotations
+
+from bouncer.downstream.session import Session
+from bouncer.downstream.welcome import welcome
+from bouncer.irc import numerics
+from bouncer.irc.casemap import CaseMap
+from bouncer.irc.message import Message
+from bouncer.model.log import Log
+from bouncer.model.records import User
+from bouncer.model.state import ChannelState, NetworkState
+
+SERVICE_SOURCE = "*bouncer!bouncer@bouncer"
+NOT_BOUND = "no network is chosen; log in as user/network, or see /msg *bouncer help network"
+
+
+class Lobby:
+    """The Place of one user's clients that are attached to no network."""
+
+    def __init__(self, user: User, hostname: str, version: str) -> None:
+        self.log = Log()
+        self.state = NetworkState(user.nick or user.name)
+        self.channels: CaseMap[ChannelState] = CaseMap()
+        self.sessions: list[Session] = []
+        self.server = hostname
+        self.title = "bouncer"
+        self.down = NOT_BOUND
+        self._version = version
+
+    def attach(self, session: Session, networks: list[str]) -> None:
+        """Let a client in, and tell it what it can choose from."""
+        self.sessions.append(session)
+        session.start(b"".join(session.rendered(message) for message in welcome(self, self._version)), 0)
+        names = ", ".join(networks) or "none yet: /msg *bouncer help network create"
+        text = f"You are not attached to a network. Log in as user/network; yours: {names}"
+        session.reply(Message.lenient("NOTICE", self.state.nick, text, source=SERVICE_SOURCE))
+
+    def detach(self, session: Session) -> None:
+        """A session has ended."""
+        if session in self.sessions:
+            self.sessions.remove(session)
+
+    def send(self, session: Session, message: Message) -> None:
+        """There is nobody to send to."""
+        session.say(numerics.ERR_CANNOTSENDTOCHAN, message.param(0) or "*", f"Not sent: {NOT_BOUND}")
+
+    def confirm(self, session: Session) -> None:
+        """Nothing is kept here."""
+
+    def is_detached(self, channel: str) -> bool:
+        """There are no channels."""
+        return False

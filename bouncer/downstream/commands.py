@@ -1,0 +1,153 @@
+"""The table of what a registered client may say that is not simply passed on to its network.
+
+Owns the verbs of registration (they end here, none leaks), the bouncer's own, and the questions whose answers are in
+the picture already. Must not know how the network is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import MappingProxyType
+
+from bouncer.downstream import welcome
+from bouncer.downstream.dispatch import Command
+from bouncer.downstream.session import Session
+from bouncer.irc import numerics
+from bouncer.irc.message import Message
+from bouncer.model.questions import ServiceLine
+
+SERVICE = "*bouncer"
+SERVICE_SOURCE = f"{SERVICE}!bouncer@bouncer"
+SERVICE_NICKS = frozenset({SERVICE, "bouncerserv", "*status"})  # the names that soju's and ZNC's users type
+ALREADY = "You may not reregister"
+
+
+def _tell(session: Session, messages: Iterable[Message]) -> None:
+    session.reply_lines(b"".join(session.rendered(message) for message in messages))
+
+
+def _ping(session: Session, message: Message) -> None:
+    session.reply(Message.lenient("PONG", session.place.server, message.param(0), source=session.place.server))
+
+
+def _pong(session: Session, message: Message) -> None:
+    session.prove(message.params[-1])
+
+
+def _quit(session: Session, message: Message) -> None:
+    session.close("Quit: " + message.param(0, session.nick))
+
+
+def _cap(session: Session, message: Message) -> None:
+    for reply in session.offer.receive(message):
+        session.say(reply[0], *reply[1:])
+    session.recapped()
+
+
+def _registered(session: Session, message: Message) -> None:
+    session.say(numerics.ERR_ALREADYREGISTERED, ALREADY)
+
+
+def _authenticate(session: Session, message: Message) -> None:
+    session.say(numerics.ERR_SASLALREADY, "You have already authenticated using SASL")
+
+
+def _text(session: Session, message: Message) -> None:
+    targets = message.param(0).split(",")
+    if not SERVICE_NICKS.isdisjoint(map(str.lower, targets)):
+        rest = [target for target in targets if target.lower() not in SERVICE_NICKS]
+        if message.command == "PRIVMSG":
+            _ask_service(session, message.param(1))
+        if not rest:
+            return
+        message = message.replace(params=[",".join(rest), *message.params[1:]])
+    session.place.send(session, message)
+
+
+def _ask_service(session: Session, text: str) -> None:
+    if text[:1] == "\x01":
+        return  # a CTCP has no words for us
+
+    def render(lines: Sequence[str] | None) -> None:
+        for line in lines or ("That can't be answered at the moment; try again later.",):
+            session.reply(Message.lenient("NOTICE", session.nick, line or " ", source=SERVICE_SOURCE))
+
+    session.ask(ServiceLine(text), render)
+
+
+def _join(session: Session, message: Message) -> None:
+    """Of channels that we are in already the client gets what a server says after a JOIN; the network gets the rest."""
+    place = session.place
+    names, keys = message.param(0).split(","), message.param(1).split(",")
+    wanted: list[tuple[str, str]] = []
+    for position, name in enumerate(names):
+        channel = place.channels.get(name)
+        if channel and not place.is_detached(name):
+            _tell(session, welcome.joined(place, channel))
+        else:
+            wanted.append((name, keys[position] if position < len(keys) else ""))
+    if wanted:
+        wanted.sort(key=lambda pair: not pair[1])  # RFC 1459 section 4.2.1 matches keys by place
+        params = [",".join(name for name, _ in wanted)]
+        if wanted[0][1]:
+            params.append(",".join(key for _, key in wanted if key))
+        place.send(session, message.replace(params=params))
+
+
+def _channel_mode(session: Session, message: Message) -> None:
+    channel = session.place.channels.get(message.param(0))
+    if len(message.params) == 1 and channel and channel.created:
+        _tell(session, welcome.modes(session.place, channel))
+    else:
+        session.place.send(session, message)
+
+
+def _topic(session: Session, message: Message) -> None:
+    channel = session.place.channels.get(message.param(0))
+    if len(message.params) != 1 or not channel or not channel.synced:
+        session.place.send(session, message)
+    elif channel.topic:
+        _tell(session, welcome.topic(session.place, channel))
+    else:
+        session.say(numerics.RPL_NOTOPIC, channel.name, "No topic is set.")
+
+
+def _names(session: Session, message: Message) -> None:
+    channel = session.place.channels.get(message.param(0))
+    if len(message.params) == 1 and channel and channel.synced:
+        _tell(session, welcome.names(session.place, channel))
+    else:
+        session.place.send(session, message)
+
+
+def _motd(session: Session, message: Message) -> None:
+    if message.params:
+        session.place.send(session, message)
+    else:
+        _tell(session, welcome.motd(session.place))
+
+
+COMMANDS = MappingProxyType(
+    {
+        "": Command(lambda session, message: None),  # only tags, or only a source: says nothing
+        "CAP": Command(_cap, 1),
+        "PING": Command(_ping, 1),
+        "PONG": Command(_pong, 1),
+        "QUIT": Command(_quit),
+        "PASS": Command(_registered),
+        "USER": Command(_registered),
+        "SERVICE": Command(_registered),
+        "SERVER": Command(_registered),
+        "WEBIRC": Command(_registered),
+        "AUTHENTICATE": Command(_authenticate),
+        "ERROR": Command(lambda session, message: None),  # a server's word
+        "PRIVMSG": Command(_text, 1),
+        "NOTICE": Command(_text, 1),
+        "TAGMSG": Command(_text, 1),
+        "JOIN": Command(_join, 1),
+        "MODE": Command(_channel_mode, 1),
+        "TOPIC": Command(_topic, 1),
+        "NAMES": Command(_names),
+        "MOTD": Command(_motd),
+    }
+)

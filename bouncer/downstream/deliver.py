@@ -1,0 +1,139 @@
+"""Turn entries of the log into the bytes that a client with given capabilities gets.
+
+Owns the rendering, once for all clients that asked for the same. Must not know who they are.
+
+A client's capabilities are a profile: one integer with a bit per row of the table. Two clients with the same profile
+get the same bytes, from the same rendering.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import UTC, datetime
+
+from bouncer.irc.message import Message, render_tags
+from bouncer.model.capability import Capability, Downgrade
+from bouncer.model.entry import TEXT_KINDS, Entry
+from bouncer.model.log import Log
+
+CRLF = b"\r\n"
+NOT_PASSED_ON = frozenset({"batch", "label", "time", "msgid"})  # ours to say, per client
+
+
+def stamp(milliseconds: int) -> str:
+    """The time tag's form: ``2026-01-31T23:59:59.123Z`` (IRCv3 server-time)."""
+    seconds, rest = divmod(milliseconds, 1000)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+class Renderer:
+    """Renders entries by a table of capabilities."""
+
+    def __init__(self, table: Sequence[Capability]) -> None:
+        self._bits = {row.name: 1 << place for place, row in enumerate(table)}
+        self._tag_bits: dict[str, int] = {}
+        self._hidden: dict[str, int] = {}
+        self._downgrades: dict[str, list[tuple[int, Downgrade]]] = {}
+        for row in table:
+            bit = self._bits[row.name]
+            for tag in row.tags:
+                self._tag_bits[tag] = self._tag_bits.get(tag, 0) | bit
+            for command in row.hides:
+                self._hidden[command] = self._hidden.get(command, 0) | bit
+            for command, downgrade in row.downgrades.items():
+                self._downgrades.setdefault(command, []).append((bit, downgrade))
+        self._special = frozenset(self._hidden) | frozenset(self._downgrades)
+        self._time = self._tag_bits.get("time", 0)
+        self._tags = self._bits.get("message-tags", 0)
+        self.echo = self._bits.get("echo-message", 0)
+        self.batch = self._bits.get("batch", 0)
+        self._stamped = (-1, "")
+
+    def profile(self, enabled: Iterable[str]) -> int:
+        """The profile of a client that has these capabilities; those without a row do not count."""
+        profile = 0
+        for name in enabled:
+            profile |= self._bits.get(name, 0)
+        return profile
+
+    def has_time(self, profile: int) -> bool:
+        """Whether lines for this profile carry their time as a tag."""
+        return bool(profile & self._time)
+
+    def line(self, entry: Entry, profile: int, ids: str) -> bytes:
+        """One entry as a whole line, or b"" if such a client is not to see it. ``ids`` begins the msgids we give."""
+        message = entry.message
+        if message.command in self._special:
+            told = self._told(message, profile)
+            if told is None:
+                return b""
+            message = told
+        tags = ""
+        if profile & self._time:
+            at, tags = self._stamped
+            if at != entry.time:
+                tags = "time=" + stamp(entry.time)
+                self._stamped = (entry.time, tags)
+        if message.tagtext:
+            tags = self._other_tags(message, entry, profile, tags, ids)
+            body = message.body
+        else:
+            body = message.raw
+            if profile & self._tags and entry.kind in TEXT_KINDS:
+                tags = f"{tags};msgid={ids}{entry.seq:x}" if tags else f"msgid={ids}{entry.seq:x}"
+        if tags:
+            return b"@" + tags.encode("utf-8", "surrogateescape") + b" " + body + CRLF
+        return body + CRLF
+
+    def plain(self, message: Message, profile: int) -> bytes:
+        """A line that is not from the log, as such a client takes it, without tags; b"" if it is not to see it."""
+        told = self._told(message, profile) if message.command in self._special else message
+        return b"" if told is None else told.body + CRLF
+
+    def _told(self, message: Message, profile: int) -> Message | None:
+        hidden = self._hidden.get(message.command)
+        if hidden is not None and not profile & hidden:
+            return None
+        for bit, downgrade in self._downgrades.get(message.command, ()):
+            if not profile & bit:
+                message = downgrade(message)
+        return message
+
+    def _other_tags(self, message: Message, entry: Entry, profile: int, first: str, ids: str) -> str:
+        kept: dict[str, str] = {}
+        if profile & self._tags and (entry.kind in TEXT_KINDS or "msgid" in message.tags):
+            kept["msgid"] = message.tags.get("msgid") or f"{ids}{entry.seq:x}"
+        kept |= {
+            tag: value
+            for tag, value in message.tags.items()
+            if tag not in NOT_PASSED_ON and profile & self._tag_bits.get(tag, self._tags)
+        }
+        rest = render_tags(kept)
+        return f"{first};{rest}" if first and rest else first or rest
+
+    def burst(self, log: Log, start: int, end: int, profile: int, reader: Hashable) -> bytes:
+        """The lines from place ``start`` to ``end`` of the log for one reader, in one piece.
+
+        Readers with equal profiles at the same place share it, unless a line in it is for one of them alone.
+        """
+        key = (start, end, profile)
+        shared = log.forms.get(key)
+        if shared is not None:
+            return shared
+        entries = log.slice(start, end)
+        ids = log.ids
+        pieces = []
+        common = True
+        for entry in entries:
+            if entry.only is not None or entry.origin is not None:
+                common = False
+                if entry.only is not None and entry.only != reader:
+                    continue
+                if entry.origin == reader and not profile & self.echo:
+                    continue
+            pieces.append(self.line(entry, profile, ids))
+        data = b"".join(pieces)
+        if common:
+            log.forms[key] = data
+        return data

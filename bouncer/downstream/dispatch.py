@@ -1,0 +1,34 @@
+"""From a client's line to the row of the table that answers it. The gates are here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bouncer.irc import numerics
+from bouncer.irc.message import Message
+
+if TYPE_CHECKING:
+    from bouncer.downstream.session import Session
+
+Handler = Callable[["Session", Message], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """How one command is answered. ``least``: with fewer parameters it is refused (461)."""
+
+    handler: Handler
+    least: int = 0
+
+
+def dispatch(table: Mapping[str, Command], session: Session, message: Message) -> None:
+    """Do what a registered client says. A command without a row goes to the network as it is."""
+    row = table.get(message.command)
+    if row is None:
+        session.place.send(session, message)
+    elif len(message.params) < row.least:
+        session.say(numerics.ERR_NEEDMOREPARAMS, message.command, "Not enough parameters")
+    else:
+        row.handler(session, message)

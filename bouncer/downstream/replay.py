@@ -1,0 +1,103 @@
+"""What a client missed, in the form that it can take.
+
+Owns batches and times in the text. Must not know where the lines come from, nor when they are asked for.
+
+A client with batches and time tags gets each conversation in a ``chathistory`` batch; one with time tags only gets
+plain lines with their times; the rest get the time in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
+
+from bouncer.downstream.deliver import CRLF, Renderer
+from bouncer.irc.message import Message
+from bouncer.model.entry import Entry, Kind
+from bouncer.model.log import message_ids
+from bouncer.model.ports import Kept
+
+if TYPE_CHECKING:
+    from bouncer.downstream.session import Session
+
+PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the rest in the store, not in memory
+ACTION = "\x01ACTION "
+
+
+class Replay:
+    """Renders missed lines for clients of one user."""
+
+    def __init__(self, renderer: Renderer, zone: tzinfo = UTC, page_lines: int = PAGE_LINES) -> None:
+        self.page_lines = page_lines
+        self._renderer = renderer
+        self._zone = zone
+        self._batches = 0
+
+    def kept(self, session: Session, rows: Sequence[Kept]) -> bytes:
+        """The bytes for lines out of the store."""
+        network = session.place.log.network
+        lines = []
+        for row in rows:
+            entry = Entry(row.seq, row.time, Message.parse(row.raw), Kind(row.kind), row.target, row.device)
+            lines.append((entry, message_ids(row.boot, network)))
+        return self._render(session, lines)
+
+    def entries(self, session: Session, entries: Iterable[Entry]) -> bytes:
+        """The bytes for lines out of the log."""
+        ids = session.place.log.ids
+        return self._render(session, [(entry, ids) for entry in entries])
+
+    def _render(self, session: Session, lines: Sequence[tuple[Entry, str]]) -> bytes:
+        renderer, profile = self._renderer, session.profile
+        echo = profile & renderer.echo
+        place = session.place
+        timed = renderer.has_time(profile)
+        conversations: dict[str, list[bytes]] = {}
+        day = datetime.fromtimestamp(0, self._zone).date()
+        plain: list[bytes] = []
+        for entry, ids in lines:
+            if (entry.device == session.device and not echo) or place.is_detached(entry.target):
+                continue
+            if not timed:
+                moment = datetime.fromtimestamp(entry.time / 1000, self._zone)
+                entry = _with_time(
+                    entry, f"{moment:%H:%M:%S}" if moment.date() == day else f"{moment:%Y-%m-%d %H:%M:%S}"
+                )
+                day = moment.date()
+            data = renderer.line(entry, profile, ids)
+            if timed and profile & renderer.batch:
+                conversations.setdefault(entry.target, []).append(data)
+            else:
+                plain.append(data)
+        return b"".join(plain) + b"".join(
+            self._batch(session, target, pieces) for target, pieces in conversations.items()
+        )
+
+    def _batch(self, session: Session, target: str, lines: list[bytes]) -> bytes:
+        self._batches += 1
+        name = f"r{self._batches:x}"
+        server = session.place.server
+        start = Message.lenient("BATCH", "+" + name, "chathistory", target, source=server)
+        end = Message.lenient("BATCH", "-" + name, source=server)
+        mark = f"@batch={name};".encode()  # such a line always has a time tag to go before
+        return b"".join((start.raw, CRLF, *(mark + line[1:] for line in lines), end.raw, CRLF))
+
+
+def _with_time(entry: Entry, moment: str) -> Entry:
+    message = entry.message
+    if len(message.params) < 2:
+        return entry
+    text = message.params[-1]
+    if text.startswith(ACTION):
+        text = f"{ACTION}[{moment}] {text[len(ACTION) :]}"
+    else:
+        text = f"[{moment}] {text}"
+    return Entry(
+        entry.seq,
+        entry.time,
+        message.replace(params=[*message.params[:-1], text]),
+        entry.kind,
+        entry.target,
+        entry.device,
+    )

@@ -1,0 +1,332 @@
+"""One attached client: a place in its network's log, and what it has proved to have read.
+
+Owns the client's one ordered stream: text from the log, and answers to its own commands, each placed at the log's head
+of its moment. Must not know what the lines say (that is `deliver`, `replay`, `commands`) nor how they travel.
+
+Catching up, being slow and being live are one thing: a session reads from its place whenever its socket takes more.
+Kept lines that memory no longer holds come from the store, a page at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bouncer.downstream.deliver import CRLF, Renderer
+from bouncer.downstream.dispatch import Command, dispatch
+from bouncer.downstream.login import Login
+from bouncer.downstream.place import Place
+from bouncer.downstream.replay import Replay
+from bouncer.irc.caps import CapOffer
+from bouncer.irc.message import Message
+from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.ports import Cancellable, Kept, Page, Sink, Timers
+
+BURST = 256  # entries rendered into one write; larger ones would let one session's backlog stall the loop
+PARKED_LIMIT = 64  # commands that wait for an answer from outside; then the client's socket is not read (design 2)
+ANSWERS_LIMIT = 256  # answers that a client has not taken; then it may ask no more until it has
+BEHIND_LIMIT = 20_000  # entries; who is further behind re-attaches and loses nothing (design 3.1)
+PROOF_EVERY = 5.0  # seconds between two questions whether the client has read what it was sent
+IDLE_PING = 90.0  # seconds of silence after which a client is asked for a sign of life ...
+PING_TIMEOUT = 60.0  # ... and how long it may take; phones wake slowly
+
+Ask = Callable[["Session", object, Callable[[Any], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who has come in, and how."""
+
+    login: Login
+    device: str  # the key of its position: the name given, or a stand-in
+    address: str
+    since: float
+    secure: bool = False
+
+
+class Session:
+    """A client that is registered with us. A Follower of its network's log, and the far end of a socket."""
+
+    def __init__(
+        self,
+        *,
+        sink: Sink,
+        place: Place,
+        offer: CapOffer,
+        renderer: Renderer,
+        commands: dict[str, Command],
+        arrival: Arrival,
+        ask: Ask,
+        timers: Timers,
+        replay: Replay,
+    ) -> None:
+        self.sink = sink
+        self.place = place
+        self.offer = offer
+        self.arrival = arrival
+        self.confirmed = 0  # the kept line up to which the client has proved to have read
+        self.index = 0
+        self.closed = False
+        self._renderer = renderer
+        self._commands = commands
+        self._ask = ask
+        self._timers = timers
+        self._replay = replay
+        self._profile = renderer.profile(offer.enabled)
+        self._answers: deque[tuple[int, bytes]] = deque()  # (place in the log, whole lines)
+        self._asking = False
+        self._parked: deque[Message] = deque()
+        self._paging = False
+        self._cursor = 0  # while catching up: the kept line read last ...
+        self._upto = 0  # ... and the one up to which lines are missed
+        self._sent = 0  # the kept line up to which all was written
+        self._heard = timers.now()
+        self._proof_at = 0.0  # when the last question went out
+        self._proof_due = False  # something was written since, and is to be asked for
+        self._alarm: Cancellable | None = None
+        self._alarm_at = 0.0
+
+    @property
+    def device(self) -> str:
+        """The key of this client's position."""
+        return self.arrival.device
+
+    @property
+    def nick(self) -> str:
+        """What its lines are addressed to."""
+        return self.place.state.nick
+
+    @property
+    def profile(self) -> int:
+        """Its capabilities, as one number."""
+        return self._profile
+
+    def start(self, welcome: bytes, position: int) -> None:
+        """Come in at the log's head: write the welcome, then all kept text after ``position``, then what comes."""
+        log = self.place.log
+        self.sink.write(welcome)
+        self.index = log.head
+        self.confirmed = self._sent = self._cursor = position
+        self._upto = log.seq
+        log.followers.append(self)
+        self._set_alarm(self._timers.now() + IDLE_PING)
+        self.wake()
+
+    # --- towards the client
+
+    def wake(self) -> None:
+        """Write what the client has not got yet, as long as its socket takes it."""
+        if self.closed or self._paging:
+            return
+        log = self.place.log
+        while not self.sink.full:
+            if self._cursor < self._upto:
+                if not self._catch_up():
+                    return
+                continue
+            if self.index < log.tail:
+                if log.lost(self.index) or log.head - self.index > BEHIND_LIMIT:
+                    self.close("You were too far behind; connect again, nothing is lost")
+                    return
+                self._cursor, self._upto, self.index = self._sent, log.tail_seq, log.tail
+                continue
+            end = self._answers[0][0] if self._answers else log.head
+            if self.index < end:
+                self._write_burst(self.index, min(end, self.index + BURST))
+            elif self._answers:
+                self.sink.write(self._answers.popleft()[1])
+            else:
+                return
+
+    def _write_burst(self, start: int, end: int) -> None:
+        log = self.place.log
+        data = self._renderer.burst(log, start, end, self._profile, self)
+        self.index = end
+        last = log.slice(end - 1, end)[0].seq
+        if last > self._sent:
+            self._sent = last
+            data += self._proof()
+        if data:
+            self.sink.write(data)
+
+    def _catch_up(self) -> bool:
+        """One step of reading missed lines; False while a page of them is on its way from the store."""
+        log = self.place.log
+        if self._cursor < log.tail_seq:
+            upto = min(self._upto, log.tail_seq)
+            page = Page(log.network, self._cursor, upto, self._replay.page_lines)
+            self._paging = True
+            self._ask(self, page, lambda rows: self._read_page(page, rows))
+            return not self._paging  # the answer may have come at once
+        start = log.resume(self._cursor)
+        entries = log.slice(start, min(self.index, start + self._replay.page_lines))
+        entries = [entry for entry in entries if entry.seq <= self._upto]
+        reached = entries[-1].seq if entries else self._upto
+        if start + self._replay.page_lines >= self.index:
+            reached = self._upto
+        self._write_missed(
+            self._replay.entries(self, [entry for entry in entries if entry.kind in TEXT_KINDS]), reached
+        )
+        return True
+
+    def _read_page(self, page: Page, rows: Sequence[Kept] | None) -> None:
+        self._paging = False
+        if self.closed:
+            return
+        if rows is None:
+            self.close("The history can't be read at the moment; connect again later, nothing is lost")
+            return
+        reached = rows[-1].seq if len(rows) == page.limit else page.upto
+        self._write_missed(self._replay.kept(self, rows), reached)
+        self.wake()
+
+    def _write_missed(self, data: bytes, reached: int) -> None:
+        self._cursor = reached
+        self._sent = max(self._sent, reached)
+        if data or reached == self._upto:
+            self._proof_at = 0.0  # the end of a piece of replay is always asked for
+            self.sink.write(data + (self._proof() if self._sent > self.confirmed else b""))
+
+    def rendered(self, message: Message) -> bytes:
+        """A line of ours as this client takes it; b"" if it is not to see it."""
+        return self._renderer.plain(message, self._profile)
+
+    def reply(self, *messages: Message) -> None:
+        """Answer the client, behind all that the log held when it asked."""
+        self.reply_lines(b"".join(message.encode() + CRLF for message in messages))
+
+    def reply_lines(self, lines: bytes) -> None:
+        """Like :meth:`reply`, for lines that are rendered already (each with its line end)."""
+        if self.closed or not lines:
+            return
+        self._answers.append((self.place.log.head, lines))
+        self.wake()
+        self._regulate()
+
+    def say(self, numeric: str, *params: str) -> None:
+        """Answer with a numeric, addressed to the client's nick."""
+        self.reply(Message.lenient(numeric, self.nick or "*", *params, source=self.place.server))
+
+    # --- proofs: the client's position moves only on its own word (design 3.1)
+
+    def _proof(self) -> bytes:
+        now = self._timers.now()
+        if now - self._proof_at < PROOF_EVERY:
+            if not self._proof_due:
+                self._proof_due = True
+                self._set_alarm(self._proof_at + PROOF_EVERY)
+            return b""
+        self._proof_at = now
+        self._proof_due = False
+        return b"PING :bnc-%x\r\n" % self._sent
+
+    def prove(self, token: str) -> bool:
+        """The client has sent a PONG; True if it was one of ours."""
+        mark, _, number = token.partition("-")
+        if mark != "bnc":
+            return False
+        try:
+            seq = int(number, 16)
+        except ValueError:
+            return False
+        if self.confirmed < seq <= self._sent:
+            self.confirmed = seq
+            self.place.confirm(self)
+        return True
+
+    def _set_alarm(self, when: float) -> None:
+        if self._alarm is not None:
+            if self._alarm_at <= when:
+                return
+            self._alarm.cancel()
+        self._alarm_at = when
+        self._alarm = self._timers.at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self.closed:
+            return
+        now = self._timers.now()
+        if self._proof_due and now - self._proof_at >= PROOF_EVERY:
+            self.sink.write(self._proof())
+        silent = now - self._heard
+        if silent >= IDLE_PING + PING_TIMEOUT:
+            self.close("Ping timeout")
+            return
+        if silent >= IDLE_PING and self._proof_at <= self._heard:
+            self._proof_at = 0.0
+            self.sink.write(self._proof())
+        next_check = self._heard + IDLE_PING if silent < IDLE_PING else self._heard + IDLE_PING + PING_TIMEOUT
+        if self._proof_due:
+            next_check = min(next_check, self._proof_at + PROOF_EVERY)
+        self._set_alarm(next_check)
+
+    # --- from the client
+
+    def receive(self, messages: Sequence[Message]) -> None:
+        """Do what the client says, in order; while a question is out, later commands wait."""
+        self._heard = self._timers.now()
+        for message in messages:
+            if self.closed:
+                return
+            if self._asking:
+                self._parked.append(message)
+            else:
+                dispatch(self._commands, self, message)
+        self._regulate()
+
+    def _regulate(self) -> None:
+        self.sink.hold(len(self._parked) >= PARKED_LIMIT or len(self._answers) >= ANSWERS_LIMIT)
+
+    def refused(self, count: int) -> None:
+        """Lines of the client were longer than the limits allow (IRCv3 message-tags: 417)."""
+        for _ in range(count):
+            self.say("417", "Input line was too long")
+
+    def ask(self, question: object, render: Callable[[Any], None]) -> None:
+        """Ask the world outside; ``render`` gets the answer. Until then the client's later commands are parked."""
+        self._asking = True
+        self._ask(self, question, lambda answer: self._answered(render, answer))
+
+    def _answered(self, render: Callable[[Any], None], answer: Any) -> None:
+        self._asking = False
+        if self.closed:
+            return
+        render(answer)
+        while self._parked and not self._asking and not self.closed:
+            dispatch(self._commands, self, self._parked.popleft())
+        self._regulate()
+
+    def writable(self) -> None:
+        """The socket takes bytes again."""
+        self.wake()
+        self._regulate()
+
+    def recapped(self) -> None:
+        """The client has changed its capabilities."""
+        self._profile = self._renderer.profile(self.offer.enabled)
+
+    # --- the end
+
+    def close(self, reason: str) -> None:
+        """End this client's connection with a word why."""
+        if not self.closed:
+            self._end()
+            self.sink.close(Message.lenient("ERROR", f"Closing link: {reason}").encode() + CRLF)
+
+    def gone(self, reason: str) -> None:
+        """The client's connection has ended by itself."""
+        if not self.closed:
+            self._end()
+
+    def _end(self) -> None:
+        self.closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+        if self in self.place.log.followers:
+            self.place.log.followers.remove(self)
+        self.place.detach(self)
+        self._answers.clear()
+        self._parked.clear()

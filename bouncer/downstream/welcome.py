@@ -1,0 +1,95 @@
+"""What a client is told when it comes in: the network's greeting, and each channel as it is now.
+
+Owns the words of these numerics, and the burst that follows a JOIN. Must not know who listens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bouncer.downstream.place import Place
+from bouncer.irc import numerics
+from bouncer.irc.fit import pack
+from bouncer.irc.isupport import ISupport
+from bouncer.irc.message import Message
+from bouncer.model.state import ChannelState
+
+NAMES_BUDGET = 380  # bytes of nicks in one 353: 512 less CRLF, a server's name, our nick and the channel
+GREETING = (numerics.RPL_WELCOME, numerics.RPL_YOURHOST, numerics.RPL_CREATED, numerics.RPL_MYINFO)
+ISUPPORT_END = "are supported by this server"
+DOWN_TOKENS = {"CASEMAPPING": "rfc1459", "CHANTYPES": "#&", "PREFIX": "(ov)@+"}
+
+
+def welcome(place: Place, version: str) -> Iterator[Message]:
+    """All that is said between the login and the first text."""
+    state = place.state
+    nick, server = state.nick, place.server
+    own_words = {
+        numerics.RPL_WELCOME: (f"Welcome to {place.title}, {nick}",),
+        numerics.RPL_YOURHOST: (f"Your host is {server}, running bouncer {version}",),
+        numerics.RPL_CREATED: ("This server keeps you on IRC",),
+        numerics.RPL_MYINFO: (server, f"bouncer-{version}", "iosw", "biklmnopstv"),
+    }
+    for numeric in GREETING:
+        theirs = state.welcome.get(numeric)
+        params = theirs.params[1:] if theirs else own_words[numeric]
+        yield Message.lenient(numeric, nick, *params, source=server)
+    tokens: dict[str, str | None] = dict(state.isupport.tokens) or {**DOWN_TOKENS, "NETWORK": place.title}
+    for words in ISupport.render(tokens):
+        yield Message.lenient(numerics.RPL_ISUPPORT, nick, *words, ISUPPORT_END, source=server)
+    yield from motd(place)
+    if state.umodes:
+        yield Message.lenient(numerics.RPL_UMODEIS, nick, "+" + "".join(sorted(state.umodes)), source=server)
+    for name, channel in place.channels.items():
+        if not place.is_detached(name):
+            yield from joined(place, channel)
+
+
+def motd(place: Place) -> Iterator[Message]:
+    """The message of the day, or that there is none: many clients wait for either."""
+    nick, server = place.state.nick, place.server
+    if not place.state.motd:
+        yield Message.lenient(numerics.ERR_NOMOTD, nick, "There is no message of the day", source=server)
+        return
+    yield Message.lenient(numerics.RPL_MOTDSTART, nick, f"- {server} Message of the day -", source=server)
+    for line in place.state.motd:
+        yield Message.lenient(numerics.RPL_MOTD, nick, line, source=server)
+    yield Message.lenient(numerics.RPL_ENDOFMOTD, nick, "End of /MOTD command.", source=server)
+
+
+def joined(place: Place, channel: ChannelState) -> Iterator[Message]:
+    """A JOIN of ours and what a server says after it."""
+    state = place.state
+    yield Message.lenient("JOIN", channel.name, "*", state.nick, source=state.source)  # extended-join's form
+    yield from topic(place, channel)
+    yield from names(place, channel)
+
+
+def topic(place: Place, channel: ChannelState) -> Iterator[Message]:
+    """332 and 333; nothing if no topic is set."""
+    nick, server = place.state.nick, place.server
+    if channel.topic:
+        yield Message.lenient(numerics.RPL_TOPIC, nick, channel.name, channel.topic, source=server)
+        if channel.topic_by and channel.topic_at:
+            yield Message.lenient(
+                numerics.RPL_TOPICWHOTIME, nick, channel.name, channel.topic_by, channel.topic_at, source=server
+            )
+
+
+def names(place: Place, channel: ChannelState) -> Iterator[Message]:
+    """353 as often as it takes, and 366."""
+    nick, server = place.state.nick, place.server
+    symbol = "@" if "s" in channel.modes else "*" if "p" in channel.modes else "="
+    words = [status + name for name, status in channel.members.items()]
+    for line in pack(words or [nick], NAMES_BUDGET, " "):
+        yield Message.lenient(numerics.RPL_NAMREPLY, nick, symbol, channel.name, line, source=server)
+    yield Message.lenient(numerics.RPL_ENDOFNAMES, nick, channel.name, "End of /NAMES list.", source=server)
+
+
+def modes(place: Place, channel: ChannelState) -> Iterator[Message]:
+    """324 and 329."""
+    nick, server = place.state.nick, place.server
+    letters = "".join(channel.modes)
+    arguments = [value for value in channel.modes.values() if value]
+    yield Message.lenient(numerics.RPL_CHANNELMODEIS, nick, channel.name, "+" + letters, *arguments, source=server)
+    yield Message.lenient(numerics.RPL_CREATIONTIME, nick, channel.name, channel.created, source=server)

@@ -1,0 +1,165 @@
+"""A network's log: the one ordered stream that every reader follows from a place of its own.
+
+Owns the order of lines and their numbers, and keeps in memory what is not yet durable or not yet read. Must not know
+what a line says, who reads it, or where it is kept.
+
+Places in the log are indices: how many entries had been appended before. They count every entry, so that a session's
+place is exact, and live as long as the process. Sequence numbers count kept lines and live as long as the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Protocol
+
+from bouncer.irc.message import Message
+from bouncer.model.entry import TEXT_KINDS, Entry, Kind
+
+# Memory for sessions that are behind, some 8,000 lines; who falls out of it reads on from the store.
+WINDOW_BYTES = 4 << 20
+# What one entry takes beside its text, measured on CPython 3.11.
+ENTRY_OVERHEAD = 400
+
+
+def message_ids(boot: int, network: int) -> str:
+    """How the msgids begin that we give in this life of the process; the sequence number follows, hexadecimal.
+
+    A number lost in a power cut may be given again, but never in the same life: so no msgid names two lines.
+    """
+    return f"bnc-{boot:x}-{network:x}-"
+
+
+class Follower(Protocol):
+    """Someone who reads a log."""
+
+    @property
+    def index(self) -> int:
+        """The place up to which it has read."""
+
+    def wake(self) -> None:
+        """There is more to read. Called after the append, never inside it."""
+
+
+class Log:
+    """The lines of one network, in order."""
+
+    __slots__ = (
+        "_base",
+        "_bytes",
+        "_entries",
+        "_lossy",
+        "durable",
+        "followers",
+        "forms",
+        "ids",
+        "last_time",
+        "network",
+        "seq",
+    )
+
+    def __init__(self, network: int = 0, seq: int = 0, last_time: int = 0, ids: str = "") -> None:
+        self.network = network  # whose history it is; 0 if nothing is kept
+        self.seq = seq  # of the last kept line
+        self.durable = seq  # the store has all up to here
+        self.last_time = last_time  # our own stamps never go back
+        self.ids = ids  # begins the msgids that we give to lines which have none of their network's
+        self.followers: list[Follower] = []
+        self.forms: dict[tuple[int, int, int], bytes] = {}  # renderings of the newest burst, shared by its readers
+        self._entries: list[Entry] = []
+        self._base = 0
+        self._bytes = 0
+        self._lossy = 0  # the place after the last entry that left memory and that no page of history can give back
+
+    @property
+    def head(self) -> int:
+        """The place after the newest entry."""
+        return self._base + len(self._entries)
+
+    @property
+    def tail(self) -> int:
+        """The place of the oldest entry still in memory."""
+        return self._base
+
+    def append(
+        self,
+        message: Message,
+        time: int,
+        kind: Kind = Kind.NONE,
+        target: str = "",
+        *,
+        device: str = "",
+        origin: Hashable = None,
+        only: Hashable = None,
+    ) -> Entry:
+        """Add a line at the head; one of a kind that is kept takes the next sequence number."""
+        if kind:
+            self.seq += 1
+        entry = Entry(self.seq, time, message, kind, target, device, origin, only)
+        self._entries.append(entry)
+        self._bytes += len(message.raw) + ENTRY_OVERHEAD
+        return entry
+
+    def wake(self) -> None:
+        """Let the readers read, once per burst, then forget what nobody needs."""
+        self.forms.clear()
+        for follower in tuple(self.followers):
+            follower.wake()
+        self.trim()
+
+    @property
+    def tail_seq(self) -> int:
+        """The last kept line that is no longer in memory; all up to here is in the store."""
+        if not self._entries:
+            return self.seq
+        oldest = self._entries[0]
+        return oldest.seq - 1 if oldest.kind else oldest.seq
+
+    def slice(self, start: int, end: int) -> list[Entry]:
+        """The entries from place ``start`` to ``end``; ``start`` must not be before :attr:`tail`."""
+        return self._entries[start - self._base : end - self._base]
+
+    def lost(self, index: int) -> bool:
+        """True if a reader at ``index`` has missed something other than kept text that memory no longer holds."""
+        return index < self._lossy
+
+    def resume(self, seq: int) -> int:
+        """The place of the first entry in memory that comes after the kept line ``seq``."""
+        entries = self._entries
+        low, high = 0, len(entries)
+        while low < high:
+            middle = (low + high) // 2
+            if entries[middle].seq > seq:
+                high = middle
+            else:
+                low = middle + 1
+        return self._base + low
+
+    def settle(self, seq: int) -> None:
+        """The store has all kept lines up to ``seq``."""
+        self.durable = seq
+        self.trim()
+
+    def trim(self) -> None:
+        """Let go of entries that are durable and that every reader has read, or that do not fit the window."""
+        entries = self._entries
+        if not entries:
+            return
+        least = min((follower.index for follower in self.followers), default=self.head) - self._base
+        durable = self.durable
+        drop = 0
+        if least >= len(entries) and entries[-1].seq <= durable:
+            drop = len(entries)  # the common case: nobody is behind
+        else:
+            size = self._bytes
+            while drop < len(entries) and entries[drop].seq <= durable and (drop < least or size > WINDOW_BYTES):
+                size -= len(entries[drop].message.raw) + ENTRY_OVERHEAD
+                drop += 1
+        if not drop:
+            return
+        for place in range(drop - 1, max(least, 0) - 1, -1):
+            if entries[place].kind not in TEXT_KINDS:
+                self._lossy = self._base + place + 1
+                break
+        self._bytes -= sum(len(entry.message.raw) for entry in entries[:drop]) + drop * ENTRY_OVERHEAD
+        del entries[:drop]
+        self._base += drop

@@ -1,0 +1,73 @@
+"""What is true on one network during one connection: our nick, the channels we are in, who is there.
+
+Owns the picture; `upstream` draws it, everybody may look. Must not know how it was learned. A new connection starts a
+new picture: nothing here is ever reset.
+"""
+
+from __future__ import annotations
+
+from bouncer.irc.casemap import CaseMap
+from bouncer.irc.isupport import ISupport
+from bouncer.irc.message import Message
+from bouncer.irc.source import format_source
+
+MOTD_LIMIT = 500  # lines of a message of the day kept for those who attach later; real ones have under 100
+MODE_LISTS_LIMIT = 64  # parameter modes remembered of a channel; networks define about 30
+
+
+class ChannelState:
+    """A channel that we are in. ``members``: nick -> its status symbols, highest first ("@+")."""
+
+    __slots__ = ("created", "members", "modes", "name", "synced", "topic", "topic_at", "topic_by")
+
+    def __init__(self, name: str, members: CaseMap[str]) -> None:
+        self.name = name
+        self.members = members
+        self.modes: dict[str, str] = {}  # mode letter -> its parameter, "" for a flag
+        self.topic = ""
+        self.topic_by = ""
+        self.topic_at = ""  # seconds since 1970 as the network wrote them
+        self.created = ""  # likewise
+        self.synced = False  # the list of names has been read to its end
+
+
+class NetworkState:
+    """The picture of one network on one connection."""
+
+    __slots__ = ("caps", "channels", "host", "isupport", "motd", "nick", "registered", "umodes", "user", "welcome")
+
+    def __init__(self, nick: str) -> None:
+        self.nick = nick
+        self.user = ""
+        self.host = ""
+        self.registered = False
+        self.umodes: set[str] = set()
+        self.isupport = ISupport()
+        self.channels: CaseMap[ChannelState] = CaseMap(self.isupport.fold)
+        self.caps: set[str] = set()
+        self.welcome: dict[str, Message] = {}  # 001 to 004, as the network worded them
+        self.motd: list[str] = []
+
+    @property
+    def source(self) -> str:
+        """Our own ``nick!user@host``, as far as the network has shown it."""
+        return format_source(self.nick, self.user, self.host)
+
+    def is_me(self, nick: str) -> bool:
+        """True if ``nick`` is ours, by the network's case mapping."""
+        fold = self.isupport.fold
+        return nick == self.nick or fold(nick) == fold(self.nick)
+
+    def join(self, name: str) -> ChannelState:
+        """We are in this channel now."""
+        channel = ChannelState(name, CaseMap(self.isupport.fold))
+        self.channels[name] = channel
+        return channel
+
+    def refold(self) -> None:
+        """Follow a case mapping that the network has just announced."""
+        fold = self.isupport.fold
+        if fold is not self.channels.fold:
+            self.channels.refold(fold)
+            for channel in self.channels.values():
+                channel.members.refold(fold)

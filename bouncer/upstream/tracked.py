@@ -1,0 +1,311 @@
+"""The table of an upstream's lines: what each does to the picture, and what it is in the log.
+
+A row takes (state, message) and returns ``(kind, target)``: how history keeps the line and which conversation it
+belongs to; or None if no attached client is to see it, because the bouncer answers for it. Must not know who
+listens. A command without a row is for all attached clients and is not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from bouncer.irc import numerics
+from bouncer.irc.message import Message
+from bouncer.irc.modes import parse_channel_modes, parse_user_modes
+from bouncer.irc.source import parse_source
+from bouncer.model.entry import Kind
+from bouncer.model.state import MODE_LISTS_LIMIT, MOTD_LIMIT, ChannelState, NetworkState
+
+Effect = tuple[Kind, str] | None
+Row = Callable[[NetworkState, Message], Effect]
+
+SHOWN: Effect = (Kind.NONE, "")
+
+
+def _conversation(state: NetworkState, message: Message, kind: Kind) -> Effect:
+    target = message.param(0)
+    if target[:1] and state.isupport.is_channel(target):
+        return kind, target
+    if "!" not in message.source:
+        return SHOWN  # a server talks: shown to those who look, not a conversation to keep
+    bare = state.isupport.strip_status(target)
+    if state.isupport.is_channel(bare):
+        return kind, bare
+    return kind, (target if state.is_me(message.nick) else message.nick)
+
+
+def _privmsg(state: NetworkState, message: Message) -> Effect:
+    effect = _conversation(state, message, Kind.PRIVMSG)
+    text = message.param(1)
+    if effect and text[:1] == "\x01" and not text.startswith("\x01ACTION"):
+        return Kind.NONE, effect[1]  # a CTCP request is for those who are there
+    return effect
+
+
+def _notice(state: NetworkState, message: Message) -> Effect:
+    effect = _conversation(state, message, Kind.NOTICE)
+    if effect and message.param(1)[:1] == "\x01":
+        return Kind.NONE, effect[1]
+    return effect
+
+
+def _tagmsg(state: NetworkState, message: Message) -> Effect:
+    effect = _conversation(state, message, Kind.NONE)
+    return effect or SHOWN
+
+
+def _join(state: NetworkState, message: Message) -> Effect:
+    name = message.param(0)
+    if state.is_me(message.nick):
+        _learn_source(state, message)
+        state.join(name).members[message.nick] = ""
+    elif channel := state.channels.get(name):
+        channel.members[message.nick] = ""
+    return Kind.JOIN, name
+
+
+def _leave(state: NetworkState, name: str, nick: str) -> None:
+    if state.is_me(nick):
+        state.channels.pop(name, None)
+    elif channel := state.channels.get(name):
+        channel.members.pop(nick, None)
+
+
+def _part(state: NetworkState, message: Message) -> Effect:
+    _leave(state, message.param(0), message.nick)
+    return Kind.PART, message.param(0)
+
+
+def _kick(state: NetworkState, message: Message) -> Effect:
+    _leave(state, message.param(0), message.param(1))
+    return Kind.KICK, message.param(0)
+
+
+def _quit(state: NetworkState, message: Message) -> Effect:
+    if not state.is_me(message.nick):
+        for channel in state.channels.values():
+            channel.members.pop(message.nick, None)
+    return Kind.QUIT, ""
+
+
+def _nick(state: NetworkState, message: Message) -> Effect:
+    old, new = message.nick, message.param(0)
+    if not new or " " in new:
+        return None
+    if state.is_me(old):
+        _learn_source(state, message)
+        state.nick = new
+    for channel in state.channels.values():
+        status = channel.members.pop(old, None)
+        if status is not None:
+            channel.members[new] = status
+    return Kind.NICK, ""
+
+
+def _mode(state: NetworkState, message: Message) -> Effect:
+    target = message.param(0)
+    if not state.isupport.is_channel(target):
+        for change in parse_user_modes(message.param(1)):
+            (state.umodes.add if change.add else state.umodes.discard)(change.mode)
+        return SHOWN
+    channel = state.channels.get(target)
+    if channel:
+        _change_modes(state, channel, message.params[1:])
+    return Kind.MODE, target
+
+
+def _change_modes(state: NetworkState, channel: ChannelState, params: list[str]) -> None:
+    isupport = state.isupport
+    lists, _, _, _ = isupport.chanmodes
+    for change in parse_channel_modes(params, isupport):
+        rank = isupport.prefix_modes.find(change.mode)
+        if rank >= 0:
+            nick = change.arg or ""
+            if nick in channel.members:
+                channel.members[nick] = _with_status(
+                    isupport.prefix_symbols, channel.members[nick], isupport.prefix_symbols[rank], change.add
+                )
+        elif change.mode not in lists:
+            if not change.add:
+                channel.modes.pop(change.mode, None)
+            elif len(channel.modes) < MODE_LISTS_LIMIT:
+                channel.modes[change.mode] = change.arg or ""
+
+
+def _with_status(order: str, held: str, symbol: str, add: bool) -> str:
+    kept = set(held) | {symbol} if add else set(held) - {symbol}
+    return "".join(each for each in order if each in kept)
+
+
+def _topic(state: NetworkState, message: Message) -> Effect:
+    if channel := state.channels.get(message.param(0)):
+        channel.topic = message.param(1)
+        channel.topic_by, channel.topic_at = message.source, ""
+    return Kind.TOPIC, message.param(0)
+
+
+def _invite(state: NetworkState, message: Message) -> Effect:
+    # our own are news that must keep; others' (invite-notify) belong to the channel
+    return Kind.INVITE, message.nick if state.is_me(message.param(0)) else message.param(1)
+
+
+def _learn_source(state: NetworkState, message: Message) -> None:
+    source = parse_source(message.source)
+    state.user, state.host = source.user or state.user, source.host or state.host
+
+
+def _chghost(state: NetworkState, message: Message) -> Effect:
+    if state.is_me(message.nick):
+        state.user, state.host = message.param(0), message.param(1)
+    return SHOWN
+
+
+def _hosthidden(state: NetworkState, message: Message) -> Effect:
+    shown = message.param(1)
+    user, at, host = shown.rpartition("@")
+    state.host = host
+    if at:
+        state.user = user
+    return SHOWN
+
+
+def _welcome(state: NetworkState, message: Message) -> Effect:
+    if message.command == numerics.RPL_WELCOME:
+        nick = message.param(0)
+        state.nick = nick if nick and " " not in nick else state.nick
+        state.registered = True
+        source = parse_source(message.params[-1].rpartition(" ")[2]) if message.params else None
+        if source and state.is_me(source.nick):
+            state.user, state.host = source.user, source.host
+    state.welcome[message.command] = message
+    return None
+
+
+def _isupport(state: NetworkState, message: Message) -> Effect:
+    state.isupport.update(message.params[1:-1])
+    state.refold()
+    return None
+
+
+def _motd(state: NetworkState, message: Message) -> Effect:
+    if message.command == numerics.RPL_MOTDSTART:
+        state.motd.clear()
+    elif len(state.motd) < MOTD_LIMIT:
+        state.motd.append(message.params[-1] if message.params else "")
+    return SHOWN
+
+
+def _umode_is(state: NetworkState, message: Message) -> Effect:
+    state.umodes = {change.mode for change in parse_user_modes(message.param(1)) if change.add}
+    return SHOWN
+
+
+def _names(state: NetworkState, message: Message) -> Effect:
+    channel = state.channels.get(message.param(2))
+    if channel and not channel.synced:
+        symbols = state.isupport.prefix_symbols
+        for word in message.param(3).split():
+            nick = word.lstrip(symbols)
+            name = nick.partition("!")[0]  # userhost-in-names adds !user@host
+            channel.members[name] = word[: len(word) - len(nick)]
+    return SHOWN
+
+
+def _names_end(state: NetworkState, message: Message) -> Effect:
+    if channel := state.channels.get(message.param(1)):
+        channel.synced = True
+    return SHOWN
+
+
+def _topic_is(state: NetworkState, message: Message) -> Effect:
+    if channel := state.channels.get(message.param(1)):
+        channel.topic = message.param(2)
+    return SHOWN
+
+
+def _topic_by(state: NetworkState, message: Message) -> Effect:
+    if channel := state.channels.get(message.param(1)):
+        channel.topic_by, channel.topic_at = message.param(2), message.param(3)
+    return SHOWN
+
+
+def _modes_are(state: NetworkState, message: Message) -> Effect:
+    if channel := state.channels.get(message.param(1)):
+        channel.modes.clear()
+        _change_modes(state, channel, message.params[2:])
+    return SHOWN
+
+
+def _created(state: NetworkState, message: Message) -> Effect:
+    if channel := state.channels.get(message.param(1)):
+        channel.created = message.param(2)
+    return SHOWN
+
+
+def _cap(state: NetworkState, message: Message) -> Effect:
+    verb, words = message.param(1).upper(), message.params[-1].split() if len(message.params) > 2 else []
+    if verb == "ACK":
+        for word in words:
+            if word[:1] == "-":
+                state.caps.discard(word[1:])
+            else:
+                state.caps.add(word)
+    elif verb == "DEL":
+        state.caps.difference_update(words)
+    return None
+
+
+def _consumed(state: NetworkState, message: Message) -> Effect:
+    return None
+
+
+TRACKED: Mapping[str, Row] = MappingProxyType(
+    {
+        "PRIVMSG": _privmsg,
+        "NOTICE": _notice,
+        "TAGMSG": _tagmsg,
+        "JOIN": _join,
+        "PART": _part,
+        "KICK": _kick,
+        "QUIT": _quit,
+        "NICK": _nick,
+        "MODE": _mode,
+        "TOPIC": _topic,
+        "INVITE": _invite,
+        "CHGHOST": _chghost,
+        "CAP": _cap,
+        # the session with the network is ours: its clients have one of their own with us
+        "": _consumed,
+        "PING": _consumed,
+        "PONG": _consumed,
+        "ERROR": _consumed,  # the link says it in words of its own, with the next try
+        "AUTHENTICATE": _consumed,
+        "BATCH": _consumed,
+        "ACK": _consumed,
+        numerics.RPL_WELCOME: _welcome,
+        numerics.RPL_YOURHOST: _welcome,
+        numerics.RPL_CREATED: _welcome,
+        numerics.RPL_MYINFO: _welcome,
+        numerics.RPL_ISUPPORT: _isupport,
+        numerics.RPL_MOTDSTART: _motd,
+        numerics.RPL_MOTD: _motd,
+        numerics.RPL_UMODEIS: _umode_is,
+        numerics.RPL_VISIBLEHOST: _hosthidden,
+        numerics.RPL_NAMREPLY: _names,
+        numerics.RPL_ENDOFNAMES: _names_end,
+        numerics.RPL_TOPIC: _topic_is,
+        numerics.RPL_TOPICWHOTIME: _topic_by,
+        numerics.RPL_CHANNELMODEIS: _modes_are,
+        numerics.RPL_CREATIONTIME: _created,
+        numerics.RPL_LOGGEDIN: _consumed,
+        numerics.RPL_LOGGEDOUT: _consumed,
+        numerics.RPL_SASLSUCCESS: _consumed,
+        numerics.ERR_NICKLOCKED: _consumed,
+        numerics.ERR_SASLFAIL: _consumed,
+        numerics.ERR_SASLTOOLONG: _consumed,
+        numerics.ERR_SASLABORTED: _consumed,
+        numerics.ERR_SASLALREADY: _consumed,
+        numerics.RPL_SASLMECHS: _consumed,
+    }
+)
