@@ -185,16 +185,17 @@ class CapOffer:
     def change(self, offered: Mapping[str, str | None]) -> list[Reply]:
         """Offer this from now on; the DEL and NEW lines to send, if the client has cap-notify.
 
-        What is offered no more is in force no more, told or not. A changed value is told as NEW.
+        What is offered no more is in force no more, told or not; only cap-notify itself is never taken back. A
+        changed value is told as NEW.
         """
-        gone = [name for name in self.offered if name not in offered]
+        gone = [name for name in self.offered if name not in offered and name != CAP_NOTIFY]
         news = {
             name: value
             for name, value in offered.items()
             if name not in self.offered or (self.version >= VERSION and (value or "") != (self.offered[name] or ""))
         }
         self.offered = dict(offered)
-        self.enabled.difference_update(name for name in gone if name != CAP_NOTIFY)
+        self.enabled.difference_update(gone)
         if CAP_NOTIFY not in self.enabled:
             return []
         lines = [["CAP", "DEL", line] for line in pack(gone, REPLY_BUDGET)]
