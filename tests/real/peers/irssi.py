@@ -1,0 +1,123 @@
+"""irssi in a terminal of tmux: driven by typed keys, read in the files to which it writes its own windows."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from peers.chat_client import TIME_FORMAT, ChatClient, Login, Shown, read_time
+from peers.process import find_program
+from peers.waiting import eventually
+
+LINE = re.compile(r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:<[~&@%+ ]?(?P<who>[^>]+)> )?(?P<text>.*)")
+
+BANNER = "https://irssi.org"  # irssi greets with it, in its first window only
+
+SETTINGS = {
+    "timestamp_format": TIME_FORMAT,
+    "timestamp_format_alt": TIME_FORMAT,  # used for lines of another day
+    "show_server_time": "on",  # off, irssi shows when a line came instead of when it was said
+    "scrollback_lines": "0",  # 0: no limit
+    "scrollback_time": "1day",
+    "server_reconnect_time": "10",
+}
+
+
+class Irssi(ChatClient):
+    """irssi 1.4 and later."""
+
+    program = "irssi"
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home)
+        home.mkdir(parents=True, exist_ok=True)
+        self._tmux_program = find_program("tmux")
+        self._irssi = find_program(self.program)
+        self._login: Login | None = None
+        self._reads = 0
+        self._config = home / "irssi"
+        self._config.mkdir(exist_ok=True)
+        (self._config / "startup").write_text("".join(f"SET {name} {value}\n" for name, value in SETTINGS.items()))
+
+    async def start(self) -> None:
+        self._tmux(
+            *("-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50"),
+            f"TZ=UTC LC_ALL=C.UTF-8 TERM=screen exec {self._irssi} --home={self._config}",
+        )
+        await eventually(lambda: "[(status)]" in self._screen(), what="irssi draws its prompt")
+
+    def stop(self) -> None:
+        self._tmux("kill-server", check=False)
+
+    async def type(self, text: str, buffer: str = "") -> None:
+        if buffer:
+            text = f"/msg -{self._server} {buffer} {text}"
+        self._tmux("send-keys", "-l", "--", text, ";", "send-keys", "Enter")
+
+    async def add(self, login: Login) -> None:
+        self._login = login
+        pinned = ":".join(re.findall("..", login.fingerprint)).upper()
+        tls = f"-tls -notls_verify -tls_pinned_cert {pinned}" if login.fingerprint else "-notls"
+        await self.type(f"/set nick {login.nick}")
+        await self.type(f"/network add {login.name}")
+        password = f" {login.user}:{login.password}" if login.password else ""
+        await self.type(f"/server add -network {login.name} {tls} 127.0.0.1 {login.port}{password}")
+
+    async def attach(self) -> None:
+        await self._after(f"/connect {self._server}", "to be welcomed", re.compile("Your host is|Welcome", re.I))
+
+    async def detach(self) -> None:
+        await self._after(f"/disconnect {self._server}", "to be gone", re.compile("Connection lost|Disconnected|quit"))
+
+    async def shown(self, buffer: str) -> list[Shown]:
+        lines = map(LINE.match, (raw.rstrip() for raw in (await self._window(buffer)).split("\n")))
+        return [Shown(read_time(line["at"]), line["who"] or "", line["text"]) for line in lines if line]
+
+    async def everything(self) -> str:
+        windows = [await self._window(str(number)) for number in range(1, 10)]
+        return "\n".join(windows)
+
+    @property
+    def _server(self) -> str:
+        return self._login.name if self._login is not None else "bnc"
+
+    async def _after(self, command: str, what: str, pattern: re.Pattern[str]) -> None:
+        before = len(pattern.findall(await self._window("1")))
+        await self.type(command)
+
+        async def more() -> bool:
+            return len(pattern.findall(await self._window("1"))) > before
+
+        await eventually(more, what=f"irssi {what}")
+
+    async def _window(self, window: str) -> str:
+        """What irssi itself holds in a window; "" if there is no such window."""
+        self._reads += 1
+        lines, done = self.home / f"window-{self._reads}", self.home / f"done-{self._reads}"
+        for command in (
+            "/window goto 1",
+            f"/window goto {window}",
+            f"/lastlog -file {lines}",
+            f"/lastlog -file {done} nothing-has-this-text",
+        ):
+            await self.type(command)
+        # Commands run one after the other: when the second file is there, the first is whole.
+        await eventually(done.exists, what="irssi writes its window to a file")
+        done.unlink()
+        text = lines.read_text(errors="replace")
+        lines.unlink()
+        # Where there is no such window, irssi stays in its first.
+        return text if window == "1" or BANNER not in text else ""
+
+    def _screen(self) -> str:
+        return self._tmux("capture-pane", "-p", check=False)
+
+    def _tmux(self, *words: str, check: bool = True) -> str:
+        done = subprocess.run(
+            [self._tmux_program, "-S", str(self.home / "tmux"), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=20,
+        )
+        assert done.returncode == 0 or not check, done.stdout
+        return done.stdout
