@@ -1,0 +1,94 @@
+"""What is to be written together.
+
+Owns how waiting work is merged. Must not know how it is written.
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Sequence
+
+from bouncer.model.entry import Entry
+from bouncer.model.records import User
+
+Waiter = tuple[AbstractEventLoop, "Future[None]"]
+
+
+class Batch:
+    """The contents of one transaction."""
+
+    __slots__ = ("_size", "_sized", "lines", "positions", "rows", "users", "waiters")
+
+    def __init__(self) -> None:
+        self.rows = 0  # of lines
+        self.lines: dict[int, list[Entry]] = {}  # by network
+        self.positions: dict[tuple[int, str], int | None] = {}  # by network and device; None: forget it
+        self.users: dict[int, list[User | None]] = {}  # by id, what each was to be, oldest first; None: removed
+        self.waiters: list[Waiter] = []
+        self._size = 0
+        self._sized = 0
+
+    @property
+    def empty(self) -> bool:
+        """True if there is nothing to write."""
+        return not (self.rows or self.positions or self.users)
+
+    @property
+    def size(self) -> int:
+        """Bytes of text in the lines. Counted when asked: only a store that fails has to know."""
+        if self._sized != self.rows:
+            self._size = sum(len(entry.message.raw) for entries in self.lines.values() for entry in entries)
+            self._sized = self.rows
+        return self._size
+
+    @property
+    def highest(self) -> dict[int, int]:
+        """The last line's number, by network."""
+        return {network: entries[-1].seq for network, entries in self.lines.items()}
+
+    def add_lines(self, network: int, entries: Sequence[Entry]) -> None:
+        self.lines.setdefault(network, []).extend(entries)
+        self.rows += len(entries)
+
+    def add_position(self, network: int, device: str, seq: int | None) -> None:
+        self.positions[network, device] = seq
+
+    def add_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
+        for user in saved:
+            self._add_user(user.id, user)
+        for user_id in removed:
+            self._add_user(user_id, None)
+
+    def add_waiter(self, loop: AbstractEventLoop, future: Future[None]) -> None:
+        self.waiters.append((loop, future))
+
+    def drop_lines(self) -> int:
+        """Give up the lines; returns how many."""
+        dropped = self.rows
+        self.lines = {}
+        self.rows = 0
+        return dropped
+
+    def follow(self, older: Batch) -> None:
+        """Take in what an older batch without lines still has to write, before one's own."""
+        self.positions = older.positions | self.positions
+        mine, self.users = self.users, older.users
+        for user_id, versions in mine.items():
+            for version in versions:
+                self._add_user(user_id, version)
+        self.waiters[:0] = older.waiters
+
+    def _add_user(self, user_id: int, version: User | None) -> None:
+        versions = self.users.setdefault(user_id, [])
+        if versions and _covers(version, versions[-1]):
+            versions[-1] = version
+        else:
+            versions.append(version)
+
+
+def _covers(newer: User | None, older: User | None) -> bool:
+    """True if nothing of the older version is seen once the newer is written. A network must have been written once
+    to be known as removed, so a version that has one more may not be left out."""
+    if newer is None or older is None:
+        return newer is older
+    return {network.id for network in older.networks} <= {network.id for network in newer.networks}

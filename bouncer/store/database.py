@@ -1,0 +1,198 @@
+"""A SQLite file: opening it, what its errors mean, and the backend that writes to it.
+
+Owns the connection that writes. Must not know threads or the event loop: one thread at a time uses it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bouncer.model.errors import Refused
+from bouncer.model.ports import Snapshot
+from bouncer.store import expiry, lines, records
+from bouncer.store.batch import Batch
+from bouncer.store.files import make_directory, make_empty
+from bouncer.store.migrations import migrate, read_scripts
+from bouncer.store.secrets import Box, Unreadable
+
+BUSY_TIMEOUT = 1.0  # seconds to wait for another program's lock (a backup, a look at the file) before it is a failure
+CHECKPOINT_PAGES = 4000  # 16 MiB of log: a page that many batches touch is written back once
+LOG_LIMIT = 64 << 20  # bytes that the log keeps on disk after a long reader or a burst made it grow
+
+CHECK_CONTEXT = "key check"
+CHECK_VALUE = b"bouncer"
+
+_force = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
+
+log = logging.getLogger(__name__)
+
+# what SQLite's primary result codes mean to whoever runs this, and what helps
+_MEANINGS = {
+    sqlite3.SQLITE_FULL: "its disk is full: make room there",
+    sqlite3.SQLITE_BUSY: "another program holds it locked: end that program",
+    sqlite3.SQLITE_LOCKED: "another program holds it locked: end that program",
+    sqlite3.SQLITE_READONLY: "it may not be written: give this user write access to it and to its directory",
+    sqlite3.SQLITE_PERM: "it may not be accessed: give this user access to it",
+    sqlite3.SQLITE_CANTOPEN: "it can't be opened: see that its directory exists and that this user may write there",
+    sqlite3.SQLITE_NOTADB: "it is not a database: name another home, or move the file away",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: put back a backup of it",
+    sqlite3.SQLITE_IOERR: "its disk fails: look at the system's log",
+}
+
+
+def explain(path: Path, error: Exception) -> str:
+    """One clear sentence: the file, the problem, the fix."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)  # absent if Python's module and not SQLite complains
+        if code is not None and code & 0xFF in _MEANINGS:
+            return f"the database {path} can't be used, for {_MEANINGS[code & 0xFF]}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"the database {path} can't be used: {error.strerror}"
+    return f"the database {path} can't be used: {error}"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit mode, for whichever thread holds it."""
+    return sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+
+
+class Database:
+    """The backend of the writer, on one SQLite file."""
+
+    def __init__(self, path: Path, box: Box, now: Callable[[], float]) -> None:
+        """Open, make or migrate the file. Raises Refused if it can't be used or the key does not fit."""
+        self.path = path
+        self._box = box
+        self._now = now
+        self._boot = 0
+        self._targets = lines.Targets()
+        if path.is_dir():
+            raise Refused(f"{path} is a directory and not a database: name another home, or move it away")
+        try:
+            make_directory(path.parent)
+            make_empty(path)
+            self._connection = connect(path)
+        except (sqlite3.Error, OSError) as error:
+            raise Refused(explain(path, error)) from error
+        try:
+            self._prepare()
+        except (sqlite3.Error, OSError) as error:
+            self._connection.close()
+            raise Refused(explain(path, error)) from error
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # reads the header: is it a database?
+        migrate(connection, self.path, read_scripts())
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise Refused(
+                f"the database {self.path} can't be used, for its file system has no shared memory: "
+                "keep the home on a local disk"
+            )
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
+        self._check_key()
+
+    def _check_key(self) -> None:
+        found = self._connection.execute("SELECT value FROM meta WHERE name = 'check'").fetchone()
+        if found is None:
+            sealed = self._box.seal(CHECK_VALUE, CHECK_CONTEXT)
+            self._connection.execute("INSERT INTO meta (name, value) VALUES ('check', ?)", (sealed,))
+            return
+        try:
+            self._box.open(found[0], CHECK_CONTEXT)
+        except Unreadable as error:
+            raise Refused(
+                f"the key does not fit the database {self.path}: put back the secret.key that was made with it"
+            ) from error
+
+    def load(self) -> Snapshot:
+        """Read all that is needed at start, and note that there was one. Raises Refused."""
+        connection = self._connection
+        try:
+            with transaction(connection):
+                connection.execute("UPDATE meta SET value = value + 1 WHERE name = 'boot'")
+                self._boot = connection.execute("SELECT value FROM meta WHERE name = 'boot'").fetchone()[0]
+                heads = lines.raise_heads(connection)
+                users = records.load_users(connection, self._box)
+                next_user, next_network = records.next_ids(connection)
+            self.sync()
+        except Unreadable as error:
+            raise Refused(
+                f"the database {self.path} is damaged: the secrets of {error} do not open; put back a backup of it"
+            ) from error
+        except (sqlite3.Error, OSError) as error:
+            raise Refused(explain(self.path, error)) from error
+        return Snapshot(users, heads, next_user, next_network, self._boot)
+
+    def commit(self, batch: Batch) -> None:
+        """Write a batch in one transaction."""
+        connection, now = self._connection, int(self._now())
+        left_out = 0
+        try:
+            with transaction(connection):
+                for user_id, versions in batch.users.items():
+                    for version in versions:
+                        if version is None:
+                            records.remove_user(connection, user_id, now)
+                        else:
+                            records.put_user(connection, self._box, version, now)
+                if batch.lines:
+                    left_out = lines.put_lines(connection, self._targets, batch.lines, self._boot)
+                if batch.positions:
+                    lines.put_positions(connection, batch.positions, now)
+        except BaseException:
+            self._targets.forget()  # some may have been made by the transaction that is gone
+            raise
+        if left_out:
+            log.error("%d lines had numbers that were in use, and were left out", left_out)
+
+    def sync(self) -> None:
+        """Force the write-ahead log to the disk: with synchronous=NORMAL a commit alone does not."""
+        try:
+            descriptor = os.open(f"{self.path}-wal", os.O_RDONLY)
+        except FileNotFoundError:
+            return  # nothing was written since the last checkpoint
+        try:
+            _force(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def expire(self) -> bool:
+        """Delete a portion of what was removed long ago."""
+        with transaction(self._connection):
+            more = expiry.expire(self._connection, int(self._now()))
+        if more:
+            self._targets.forget()
+        return more
+
+    def explain(self, error: Exception) -> str:
+        """A clear sentence on an error of this file."""
+        return explain(self.path, error)
+
+    def close(self) -> None:
+        """Write the log back into the file and close it. Every reader must be closed before."""
+        self._connection.close()
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing of what the block writes."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk has ended it already
+            with suppress(sqlite3.Error):  # the first error is the one to tell
+                connection.execute("ROLLBACK")
+        raise

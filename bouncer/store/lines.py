@@ -1,0 +1,163 @@
+"""Lines and positions as rows, and back.
+
+Owns the SQL of the archive and of the history. Must not know when lines are written, or on which thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from bouncer.irc.casemap import DEFAULT_FOLD
+from bouncer.model.entry import TEXT_KINDS, Entry
+from bouncer.model.ports import Head, Kept, Page
+from bouncer.store.values import from_column, to_column
+
+# Above the highest number that is kept when the process starts. More lines than may ever be waiting for the store, so
+# that no number is given twice, also not those of lines that were shown but lost with the process.
+SEQ_GAP = 1_000_000
+
+# Rows in one INSERT. Each statement gives up the interpreter's lock once, and a busy loop takes long to give it back:
+# 2,700 rows/s were measured with a row a statement, 41,000 with 500. A batch is cut into these sizes, largest first,
+# so that ten prepared statements serve all.
+INSERT_ROWS = tuple(1 << power for power in range(9, -1, -1))
+
+# Spellings whose row is remembered. A network's channels and nicks in use fit; strangers' nicks would grow for ever.
+TARGET_CACHE = 20_000
+
+_COLUMNS = 9
+_ROW = "(" + ",".join("?" * _COLUMNS) + ")"
+_INSERTS = {
+    rows: "INSERT OR IGNORE INTO messages (network, seq, time, kind, target, device, boot, msgid, raw) VALUES "
+    + ",".join([_ROW] * rows)
+    for rows in INSERT_ROWS
+}
+_TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
+
+
+class Targets:
+    """The ids of conversations, remembered. Spellings that differ only in case share one."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[int, str], int] = {}
+
+    def id_of(self, connection: sqlite3.Connection, network: int, name: str) -> int:
+        """The row of a target, made if it is not there."""
+        if not name:
+            return 0
+        found = self._ids.get((network, name))
+        if found is None:
+            if len(self._ids) >= TARGET_CACHE:
+                self._ids.clear()
+            found = self._ids[network, name] = self._find_or_make(connection, network, name)
+        return found
+
+    def forget(self) -> None:
+        """Remember nothing: a transaction was rolled back, or rows were deleted."""
+        self._ids.clear()
+
+    def _find_or_make(self, connection: sqlite3.Connection, network: int, name: str) -> int:
+        folded = to_column(DEFAULT_FOLD(name))
+        connection.execute(
+            "INSERT OR IGNORE INTO targets (network, folded, name) VALUES (?, ?, ?)", (network, folded, to_column(name))
+        )
+        found: int = connection.execute(
+            "SELECT id FROM targets WHERE network = ? AND folded = ?", (network, folded)
+        ).fetchone()[0]
+        return found
+
+
+def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[int, Sequence[Entry]], boot: int) -> int:
+    """Write lines, by network, inside the caller's transaction. Returns how many had a number that was in use already
+    and were left out."""
+    flat: list[object] = []
+    for network, entries in lines.items():
+        ids: dict[str, int] = {}
+        for entry in entries:
+            name, message, device = entry.target, entry.message, entry.device
+            target = ids.get(name)
+            if target is None:
+                target = ids[name] = targets.id_of(connection, network, name)
+            flat += (
+                network,
+                entry.seq,
+                entry.time,
+                int(entry.kind),
+                target,
+                to_column(device) if device else "",
+                boot,
+                to_column(message.tags.get("msgid", "")) if "msgid=" in message.tagtext else "",
+                bytearray(message.raw),  # sqlite3 binds bytes five times slower: it first asks for an adapter
+            )
+    written = start = 0
+    left = len(flat) // _COLUMNS
+    for rows in INSERT_ROWS:
+        while left >= rows:
+            end = start + rows * _COLUMNS
+            written += connection.execute(_INSERTS[rows], flat[start:end]).rowcount
+            start = end
+            left -= rows
+    return len(flat) // _COLUMNS - written
+
+
+def put_positions(connection: sqlite3.Connection, positions: Mapping[tuple[int, str], int | None], now: int) -> None:
+    """Write devices' positions, or forget those that are None, inside the caller's transaction."""
+    for (network, device), seq in positions.items():
+        if seq is None:
+            connection.execute("DELETE FROM positions WHERE network = ? AND device = ?", (network, to_column(device)))
+        else:
+            connection.execute(
+                "INSERT INTO positions (network, device, seq, seen_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (network, device) DO UPDATE SET seq = excluded.seq, seen_at = excluded.seen_at",
+                (network, to_column(device), seq, now),
+            )
+
+
+def raise_heads(connection: sqlite3.Connection) -> dict[int, Head]:
+    """The heads for a new start: of every network, removed ones too, for they can be brought back. What is returned
+    is also written, inside the caller's transaction, so that two starts without a line between them differ."""
+    connection.execute(
+        "INSERT INTO heads (network, seq) SELECT id, "
+        "coalesce((SELECT max(seq) FROM messages WHERE network = networks.id), 0) + :gap FROM networks WHERE true "
+        "ON CONFLICT (network) DO UPDATE SET seq = max(heads.seq + :gap, excluded.seq)",
+        {"gap": SEQ_GAP},
+    )
+    positions: dict[int, dict[str, int]] = {}
+    for network, device, seq in connection.execute("SELECT network, device, seq FROM positions"):
+        positions.setdefault(network, {})[from_column(device)] = seq
+    return {
+        network: Head(seq, time or 0, positions.get(network, {}))
+        for network, seq, time in connection.execute(
+            "SELECT network, seq, (SELECT time FROM messages WHERE messages.network = heads.network "
+            "ORDER BY messages.seq DESC LIMIT 1) FROM heads"
+        )
+    }
+
+
+def read_page(connection: sqlite3.Connection, question: Page) -> list[Kept]:
+    """The lines that the question asks for."""
+    rows = connection.execute(
+        "SELECT seq, time, kind, coalesce(targets.name, ''), device, boot, raw FROM messages "
+        "LEFT JOIN targets ON targets.id = target "
+        f"WHERE messages.network = ? AND seq > ? AND seq <= ? AND kind IN ({_TEXT}) ORDER BY seq LIMIT ?",
+        (question.network, question.after, question.upto, question.limit),
+    )
+    return [
+        Kept(seq, time, kind, from_column(target), from_column(device), boot, raw)
+        for seq, time, kind, target, device, boot, raw in rows
+    ]
+
+
+def read_first_helping(connection: sqlite3.Connection, network: int, lines: int, since: int) -> int:
+    """The number before the oldest of the last ``lines`` text lines that is not older than ``since``; the newest
+    number of all if there is none such."""
+    oldest = connection.execute(
+        f"SELECT min(seq) FROM (SELECT seq, time FROM messages WHERE network = ? AND kind IN ({_TEXT}) "
+        "ORDER BY seq DESC LIMIT ?) WHERE time >= ?",
+        (network, lines, since),
+    ).fetchone()[0]
+    if oldest is not None:
+        found: int = oldest - 1
+        return found
+    newest = connection.execute("SELECT max(seq) FROM messages WHERE network = ?", (network,)).fetchone()[0]
+    return newest or 0

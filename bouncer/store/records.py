@@ -1,0 +1,153 @@
+"""Users, networks and channels as rows, and back.
+
+Owns which settings are secret and how each is written. Must not know when rows are written.
+
+Settings are JSON: one that is missing takes its default, one that is unknown is left out, so that an older and a newer
+program understand each other.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from bouncer.model.records import Channel, Endpoint, Flood, Network, SaslLogin, User
+from bouncer.store.secrets import Box
+from bouncer.store.values import from_column, to_column
+
+USER_SECRETS = frozenset({"password_hash"})  # not a password, but what one can be guessed against at leisure
+NETWORK_SECRETS = frozenset({"server_password", "sasl", "connect_commands"})
+_USER_COLUMNS = frozenset({"id", "name", "networks"})  # kept apart from the JSON
+_NETWORK_COLUMNS = frozenset({"id", "name", "channels"})
+
+_DECODERS: Mapping[str, Callable[[Any], Any]] = {
+    "servers": lambda found: tuple(Endpoint(**endpoint) for endpoint in found),
+    "alternative_nicks": tuple,
+    "connect_commands": tuple,
+    "sasl": lambda found: SaslLogin(**found) if found else None,
+    "flood": lambda found: Flood(**found),
+}
+
+
+def put_user(connection: sqlite3.Connection, box: Box, user: User, now: int) -> None:
+    """Write a user as it is, its networks and channels included, inside the caller's transaction. A network that it
+    has no more is marked as removed ``now`` (seconds)."""
+    open_part, secret_part = _split(asdict(user), USER_SECRETS, _USER_COLUMNS)
+    connection.execute(
+        "INSERT INTO users (id, name, settings, secrets) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "name = excluded.name, settings = excluded.settings, secrets = excluded.secrets, deleted_at = NULL",
+        (user.id, to_column(user.name), open_part, box.seal(secret_part, _user_context(user.id))),
+    )
+    _never_again(connection, "next_user", user.id)
+    gone = {row[0] for row in connection.execute("SELECT id FROM networks WHERE user = ?", (user.id,))}
+    gone -= {network.id for network in user.networks}
+    for network_id in gone:
+        connection.execute("UPDATE networks SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, network_id))
+    for place, network in enumerate(user.networks):
+        _put_network(connection, box, user.id, place, network)
+
+
+def remove_user(connection: sqlite3.Connection, user_id: int, now: int) -> None:
+    """Mark a user and its networks as removed, inside the caller's transaction."""
+    connection.execute("UPDATE users SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, user_id))
+    connection.execute("UPDATE networks SET deleted_at = ? WHERE user = ? AND deleted_at IS NULL", (now, user_id))
+
+
+def _put_network(connection: sqlite3.Connection, box: Box, user_id: int, place: int, network: Network) -> None:
+    open_part, secret_part = _split(asdict(network), NETWORK_SECRETS, _NETWORK_COLUMNS)
+    sealed = box.seal(secret_part, _network_context(network.id))
+    connection.execute(
+        "INSERT INTO networks (id, user, place, name, settings, secrets) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET user = excluded.user, place = excluded.place, name = excluded.name, "
+        "settings = excluded.settings, secrets = excluded.secrets, deleted_at = NULL",
+        (network.id, user_id, place, to_column(network.name), open_part, sealed),
+    )
+    _never_again(connection, "next_network", network.id)
+    connection.execute("DELETE FROM channels WHERE network = ?", (network.id,))
+    connection.executemany(
+        "INSERT INTO channels (network, place, name, key, detached) VALUES (?, ?, ?, ?, ?)",
+        [
+            (network.id, place, to_column(channel.name), _seal_key(box, network.id, channel), channel.detached)
+            for place, channel in enumerate(network.channels)
+        ],
+    )
+
+
+def load_users(connection: sqlite3.Connection, box: Box) -> tuple[User, ...]:
+    """All users that are not removed, by id. Raises Unreadable if a secret does not open."""
+    channels: dict[int, list[Channel]] = {}
+    for network_id, name, key, detached in connection.execute(
+        "SELECT network, name, key, detached FROM channels ORDER BY network, place"
+    ):
+        channel = _load_channel(box, network_id, from_column(name), key, bool(detached))
+        channels.setdefault(network_id, []).append(channel)
+    networks: dict[int, list[Network]] = {}
+    for network_id, user_id, name, settings, secrets in connection.execute(
+        "SELECT id, user, name, settings, secrets FROM networks WHERE deleted_at IS NULL ORDER BY user, place"
+    ):
+        found = _join(Network, settings, box.open(secrets, _network_context(network_id)))
+        network = Network(id=network_id, name=from_column(name), channels=tuple(channels.get(network_id, ())), **found)
+        networks.setdefault(user_id, []).append(network)
+    return tuple(
+        User(
+            id=user_id,
+            name=from_column(name),
+            networks=tuple(networks.get(user_id, ())),
+            **_join(User, settings, box.open(secrets, _user_context(user_id))),
+        )
+        for user_id, name, settings, secrets in connection.execute(
+            "SELECT id, name, settings, secrets FROM users WHERE deleted_at IS NULL ORDER BY id"
+        )
+    )
+
+
+def next_ids(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The first ids of a user and of a network that were never given."""
+    found = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('next_user', 'next_network')"))
+    return found["next_user"], found["next_network"]
+
+
+def _never_again(connection: sqlite3.Connection, name: str, used: int) -> None:
+    connection.execute("UPDATE meta SET value = max(value, ?) WHERE name = ?", (used + 1, name))
+
+
+def _split(settings: dict[str, Any], secret: frozenset[str], apart: frozenset[str]) -> tuple[str, bytes]:
+    """The JSON of what is not secret, and that of what is."""
+    readable = {name: value for name, value in settings.items() if name not in secret and name not in apart}
+    return json.dumps(readable), json.dumps({name: settings[name] for name in sorted(secret)}).encode()
+
+
+def _join(noun: type[User] | type[Network], settings: str, secrets: bytes) -> dict[str, Any]:
+    found = json.loads(settings) | json.loads(secrets)
+    known = {field.name for field in fields(noun)}
+    return {name: _DECODERS.get(name, _same)(value) for name, value in found.items() if name in known}
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _user_context(user_id: int) -> str:
+    return f"user {user_id}"
+
+
+def _network_context(network_id: int) -> str:
+    return f"network {network_id}"
+
+
+def _channel_context(network_id: int, name: str) -> str:
+    return f"channel {network_id} {name}"
+
+
+def _seal_key(box: Box, network_id: int, channel: Channel) -> bytes:
+    if not channel.key:
+        return b""
+    return box.seal(channel.key.encode("utf-8", "surrogateescape"), _channel_context(network_id, channel.name))
+
+
+def _load_channel(box: Box, network_id: int, name: str, sealed: bytes, detached: bool) -> Channel:
+    key = box.open(sealed, _channel_context(network_id, name)) if sealed else b""
+    return Channel(name, key.decode("utf-8", "surrogateescape"), detached)

@@ -1,0 +1,155 @@
+"""The store on SQLite: settings, lines, positions and history in one file.
+
+Owns how the parts work together: one thread that writes, two that read. Must not know what the lines mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+from bouncer.model.entry import Entry
+from bouncer.model.errors import Refused, Unavailable
+from bouncer.model.ports import Kept, Page, Snapshot
+from bouncer.model.records import User
+from bouncer.store.database import Database, connect, explain
+from bouncer.store.lines import read_first_helping, read_page
+from bouncer.store.secrets import Box
+from bouncer.store.writer import CLOSED, Failing, Pace, Writer
+
+READERS = 2  # a second one, so that one long page does not hold up everybody else's
+
+T = TypeVar("T")
+
+
+class Store:
+    """Records, Archive and History in one SQLite file. Used from one thread, which runs the event loop.
+
+    Open, load, attach to the loop, use, close.
+    """
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        """Not for callers: see :meth:`open`."""
+        self._database = database
+        self._writer = writer
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, box: Box, *, now: Callable[[], float] = time.time, pace: Pace | None = None) -> Store:
+        """Open the database at ``path``; make it, or migrate it, if need be.
+
+        ``now`` gives seconds since 1970. Raises Refused with one clear sentence if the file is none of ours, was
+        written by a newer program, can't be accessed, or does not belong to the key in ``box``.
+        """
+        database = Database(path, box, now)
+        store = cls(database, Writer(database, pace))
+        try:
+            for _ in range(READERS):
+                store._readers.put(connect(path))
+        except sqlite3.Error as error:
+            store.close()
+            raise Refused(explain(path, error)) from error
+        return store
+
+    def load(self) -> Snapshot:
+        """Read what is needed at start, count the start, and begin to write. Blocks. Raises Refused."""
+        snapshot = self._database.load()
+        self._writer.start()
+        return snapshot
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Call the listeners on ``loop`` from now on."""
+        self._writer.attach(loop)
+
+    def close(self) -> None:
+        """Write what waits, write the log back into the file, close it. Blocks; may be called again."""
+        if self._closed:
+            return
+        self._closed = True
+        self._pool.shutdown()
+        while not self._readers.empty():
+            self._readers.get().close()
+        self._writer.close()
+
+    # -- Records -------------------------------------------------------------------------------------------------
+
+    def put_users(self, saved: Sequence[User], removed: Sequence[int] = ()) -> None:
+        """As the port says. A removed user or network that is saved again is there again, with its history."""
+        self._writer.put_users(saved, removed)
+
+    async def settled(self) -> None:
+        """Return when all that was put before, lines and positions too, is durable. Raises Unavailable while the
+        store fails."""
+        await self._writer.settled()
+
+    # -- Archive -------------------------------------------------------------------------------------------------
+
+    def append(self, network: int, entries: Sequence[Entry]) -> None:
+        """As the port says."""
+        self._writer.append(network, entries)
+
+    def put_position(self, network: int, device: str, seq: int) -> None:
+        """As the port says."""
+        self._writer.put_position(network, device, seq)
+
+    def drop_position(self, network: int, device: str) -> None:
+        """As the port says."""
+        self._writer.put_position(network, device, None)
+
+    def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
+        """As the port says; there is one listener, and it is called on the loop given to :meth:`attach`."""
+        self._writer.listen(durable)
+
+    def watch(self, failing: Failing) -> None:
+        """Have ``failing`` called on the loop: with a sentence when nothing could be stored for five seconds, with
+        None when it works again."""
+        self._writer.watch(failing)
+
+    @property
+    def undurable(self) -> int:
+        """How many lines wait to be committed."""
+        return self._writer.undurable
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were given up since the start because the store failed for too long."""
+        return self._writer.dropped
+
+    # -- History -------------------------------------------------------------------------------------------------
+
+    async def page(self, question: Page) -> list[Kept]:
+        """As the port says; lines that wait are committed first if they are asked for."""
+        if question.upto > self._writer.kept(question.network):
+            await self._catch_up(question.network)
+        return await self._read(lambda connection: read_page(connection, question))
+
+    async def first_helping(self, network: int, lines: int, since: int) -> int:
+        """As the port says. Of the last ``lines`` text lines, those older than ``since`` are left out."""
+        await self._catch_up(network)
+        return await self._read(lambda connection: read_first_helping(connection, network, lines, since))
+
+    async def _catch_up(self, network: int) -> None:
+        if self._writer.behind(network):
+            await self._writer.settled()
+
+    async def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed:
+            raise Unavailable(CLOSED)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._with_reader, ask)
+
+    def _with_reader(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._readers.get()
+        try:
+            return ask(connection)
+        except sqlite3.Error as error:
+            raise Unavailable(explain(self._database.path, error)) from error
+        finally:
+            self._readers.put(connection)

@@ -1,0 +1,383 @@
+"""The one thread that writes.
+
+Owns the queue between the event loop and that thread, group commit, what happens while the store fails, and the news
+that go back to the loop. Must not know SQL: a Backend writes the batches.
+
+The two sides share the queue and a few counters of which each has a single writer, so that handing over a burst takes
+no lock. The loop's side is used by one thread only.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from asyncio import AbstractEventLoop, Future, get_running_loop
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bouncer.irc.framing import BODY_LIMIT, UPSTREAM_TAG_LIMIT
+from bouncer.model.entry import Entry
+from bouncer.model.errors import Unavailable
+from bouncer.model.records import User
+from bouncer.store.batch import Batch
+
+# A batch is closed at the append that reaches this: beyond it a row gets no cheaper, and the next batch waits longer.
+BATCH_ROWS = 1000
+
+# What is kept in memory while the store fails: minutes of a very busy house, hours of an ordinary one, and no more
+# memory than the smallest machine we are meant for can spare. Beyond either, the oldest lines are given up.
+UNDURABLE_LINES = 100_000
+UNDURABLE_BYTES = 64 << 20
+
+_LONGEST_LINE = UPSTREAM_TAG_LIMIT + BODY_LIMIT
+_NEVER = 1 << 62  # more than can ever wait
+
+CLOSED = "the store is closed; nothing more is written"
+
+log = logging.getLogger(__name__)
+
+Durable = Callable[[Mapping[int, int]], None]
+Failing = Callable[[str | None], None]
+
+
+class Backend(Protocol):
+    """Where batches go. Used by the writing thread alone. Each may raise: then nothing of that call was done."""
+
+    def commit(self, batch: Batch) -> None:
+        """Write a batch, so that it survives the end of this process."""
+
+    def sync(self) -> None:
+        """Have what was committed survive a power cut."""
+
+    def expire(self) -> bool:
+        """Delete a little of what is to be kept no longer. True if there is more."""
+
+    def explain(self, error: Exception) -> str:
+        """A clear sentence on what went wrong."""
+
+    def close(self) -> None:
+        """The end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the writer does things; all in seconds."""
+
+    gather: float = 0.010  # a batch is committed so long after its first line (design 3.1)
+    sync: float = 1.0  # bounds what a power cut takes
+    first_retry: float = 0.1
+    longest_retry: float = 1.0  # memory fills meanwhile, and people wait: soon enough after room was made
+    told_after: float = 5.0  # no commit for so long is a failing store, not a slow one
+    expire: float = 3600.0  # removed things are looked for so often
+    expire_more: float = 0.1  # between portions, so that they take a small share of the disk's time
+
+
+class Writer:
+    """Takes work from the loop at once, writes it in batches on a thread of its own, and says what is durable."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        pace: Pace | None = None,
+        *,
+        lines: int = UNDURABLE_LINES,
+        size: int = UNDURABLE_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._backend = backend
+        self._pace = pace or Pace()
+        self._most_lines = lines
+        self._most_bytes = size
+        self._clock = clock
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._queue: deque[tuple[Any, ...]] = deque()  # (method of Batch, its arguments)
+        self._woken = threading.Event()
+        # written by the loop's side
+        self._loop: AbstractEventLoop | None = None
+        self._on_durable: Durable | None = None
+        self._on_failing: Failing | None = None
+        self._put = 0  # units of work: a line is one, anything else too
+        self._lines = 0
+        self._asked: dict[int, int] = {}  # network -> highest number appended
+        self._hurry = False
+        self._closing = False
+        # written by the thread
+        self._threshold = _NEVER  # the loop wakes the thread when so many units wait
+        self._taken = 0
+        self._done = 0  # lines committed or given up
+        self._dropped = 0
+        self._kept: dict[int, int] = {}  # network -> highest durable number
+        self._batches: deque[Batch] = deque()
+        self._unsynced_since: float | None = None
+        self._sync_fails = False
+        self._expire_at = 0.0
+        self._failing_since: float | None = None
+        self._told = False
+        self._backoff = 0.0
+        self._retry_at = 0.0
+
+    # -- the loop's side -----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to write what was and will be put."""
+        self._thread.start()
+
+    def attach(self, loop: AbstractEventLoop) -> None:
+        """Give the news to listeners on ``loop``; before that they are not given at all."""
+        self._loop = loop
+
+    def listen(self, durable: Durable) -> None:
+        """Call ``durable({network: highest durable number})`` after each commit of lines."""
+        self._on_durable = durable
+
+    def watch(self, failing: Failing) -> None:
+        """Call ``failing(sentence)`` when nothing could be written for a while, ``failing(None)`` when it can again."""
+        self._on_failing = failing
+
+    def append(self, network: int, entries: Sequence[Entry]) -> None:
+        """Have lines written. Costs the same for one and for many."""
+        if entries:
+            self._asked[network] = entries[-1].seq
+            self._lines += len(entries)
+            self._hand_over(len(entries), (Batch.add_lines, network, tuple(entries)))
+
+    def put_position(self, network: int, device: str, seq: int | None) -> None:
+        """Have a position written after all lines appended before; None deletes it."""
+        self._hand_over(1, (Batch.add_position, network, device, seq))
+
+    def put_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
+        """Have settings written."""
+        self._hand_over(1, (Batch.add_users, tuple(saved), tuple(removed)))
+
+    async def settled(self) -> None:
+        """Return when all that was put before is committed. Raises Unavailable while it can't be."""
+        if self._closing:
+            raise Unavailable(CLOSED)
+        loop = get_running_loop()
+        future: Future[None] = loop.create_future()
+        self._hand_over(1, (Batch.add_waiter, loop, future))
+        self._hurry = True
+        self._woken.set()
+        await future
+
+    @property
+    def undurable(self) -> int:
+        """How many lines wait to be committed."""
+        return self._lines - self._done
+
+    @property
+    def dropped(self) -> int:
+        """How many lines were given up because the store failed for too long."""
+        return self._dropped
+
+    def kept(self, network: int) -> int:
+        """The highest number committed since the start, 0 if none."""
+        return self._kept.get(network, 0)
+
+    def behind(self, network: int) -> bool:
+        """True if lines of that network wait to be committed."""
+        return self._asked.get(network, 0) > self.kept(network)
+
+    def close(self) -> None:
+        """Write what waits, or give up at the first failure, and end the thread. Blocks; may be called again."""
+        self._closing = True
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        elif self._thread.ident is None:  # never started
+            self._backend.close()
+
+    def _hand_over(self, units: int, work: tuple[Any, ...]) -> None:
+        self._queue.append(work)
+        self._put += units
+        if self._put - self._taken >= self._threshold:
+            self._woken.set()
+
+    # -- the thread's side ---------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._rest()
+            self._take()
+            if self._batches and self._clock() >= self._retry_at:
+                self._commit()
+            self._tend()
+        self._drain()
+
+    def _drain(self) -> None:
+        """The end: write what waits, unless the store fails."""
+        self._take()
+        while self._batches and self._commit():
+            self._take()
+        self._take()  # the rest, now that it is known to fail
+        lost = sum(batch.rows for batch in self._batches)
+        if lost:
+            log.error("%d lines could not be stored", lost)
+        for batch in self._batches:
+            _answer(batch.waiters, CLOSED)
+        try:
+            self._backend.close()
+        except Exception as error:
+            log.warning("%s", self._backend.explain(error))
+
+    def _rest(self) -> None:
+        """Wait until there is something to do, and then for more of it."""
+        now = self._clock()
+        if self._batches:
+            if self._retry_at > now:
+                self._wait(self._room(), self._retry_at - now)
+            return
+        if not self._queue:
+            due = self._expire_at
+            if self._unsynced_since is not None:
+                due = min(due, self._unsynced_since + self._pace.sync)
+            self._wait(1, max(0.0, due - now))
+        if self._queue:
+            self._wait(BATCH_ROWS, self._pace.gather)
+
+    def _wait(self, units: int, timeout: float) -> None:
+        """Sleep until so many units of work wait, somebody is in a hurry, or the time is over."""
+        self._woken.clear()
+        self._threshold = units  # from here on the loop wakes us, so what came before is looked at after
+        if self._put - self._taken < units and not self._hurry and not self._closing:
+            self._woken.wait(timeout)
+        self._threshold = _NEVER
+
+    def _room(self) -> int:
+        """How much more may come before lines must be given up. At least a batch, to wake up for many at a time."""
+        lines = self._most_lines - sum(batch.rows for batch in self._batches)
+        size = self._most_bytes - sum(batch.size for batch in self._batches)
+        return max(BATCH_ROWS, min(lines, size // _LONGEST_LINE))
+
+    def _take(self) -> None:
+        """Move what waits into batches: one, or all there is while the store fails, so that memory can be bounded."""
+        self._hurry = False
+        failing = self._backoff > 0
+        while self._queue:
+            if not self._batches or self._batches[-1].rows >= BATCH_ROWS:
+                if self._batches and not failing:
+                    break
+                self._batches.append(Batch())
+            add, *arguments = self._queue.popleft()
+            add(self._batches[-1], *arguments)
+            self._taken += len(arguments[1]) if add is Batch.add_lines else 1
+        if failing:
+            self._give_up_oldest()
+
+    def _give_up_oldest(self) -> None:
+        lines = sum(batch.rows for batch in self._batches)
+        size = sum(batch.size for batch in self._batches)
+        while len(self._batches) > 1 and (lines > self._most_lines or size > self._most_bytes):
+            oldest = self._batches.popleft()
+            size -= oldest.size
+            dropped = oldest.drop_lines()
+            lines -= dropped
+            self._dropped += dropped
+            self._done += dropped
+            self._batches[0].follow(oldest)
+            log.error("%d lines given up: the store has failed for too long", dropped)
+
+    def _commit(self) -> bool:
+        """Write the oldest batch. False if that failed: then it stays the oldest."""
+        now = self._clock()
+        batch = self._batches[0]
+        if not batch.empty:
+            try:
+                self._backend.commit(batch)
+            except Exception as error:  # whatever it is, this thread goes on and the batch is kept
+                self._failed(error, now)
+                return False
+            if self._unsynced_since is None:
+                self._unsynced_since = now
+            if not self._sync_fails:
+                self._worked()
+        self._batches.popleft()
+        self._done += batch.rows
+        if batch.lines:
+            highest = batch.highest
+            self._kept.update(highest)
+            self._tell(self._on_durable, highest)
+        _answer(batch.waiters, None)
+        return True
+
+    def _tend(self) -> None:
+        """Do what is due beside writing."""
+        now = self._clock()
+        if self._unsynced_since is not None and now - self._unsynced_since >= self._pace.sync:
+            self._sync(now)
+        if now >= self._expire_at and self._failing_since is None:
+            try:
+                more = self._backend.expire()
+            except Exception as error:
+                log.warning("what was removed long ago can't be deleted now: %s", self._backend.explain(error))
+                more = False
+            self._expire_at = now + (self._pace.expire_more if more else self._pace.expire)
+
+    def _sync(self, now: float) -> None:
+        try:
+            self._backend.sync()
+        except Exception as error:
+            self._sync_fails = True
+            self._unsynced_since = now
+            self._failed(error, now)
+            return
+        self._unsynced_since = None
+        if self._sync_fails:
+            self._sync_fails = False
+            self._worked()
+
+    def _failed(self, error: Exception, now: float) -> None:
+        pace = self._pace
+        if self._failing_since is None:
+            self._failing_since = now
+            log.warning("%s", self._backend.explain(error))
+        self._backoff = min(self._backoff * 2 or pace.first_retry, pace.longest_retry)
+        self._retry_at = now + self._backoff
+        told_at = self._failing_since + pace.told_after
+        if not self._told:
+            if now >= told_at:
+                self._told = True
+                log.error("nothing was stored for %.0f s: %s", pace.told_after, self._backend.explain(error))
+                self._tell(self._on_failing, self._backend.explain(error))
+            else:
+                self._retry_at = min(self._retry_at, told_at)
+        if self._told:
+            for batch in self._batches:
+                _answer(batch.waiters, self._backend.explain(error))
+                batch.waiters = []
+
+    def _worked(self) -> None:
+        self._backoff = self._retry_at = 0.0
+        self._failing_since = None
+        if self._told:
+            self._told = False
+            log.info("the store works again")
+            self._tell(self._on_failing, None)
+
+    def _tell(self, listener: Callable[[Any], None] | None, news: object) -> None:
+        if listener is not None and self._loop is not None:
+            _call(self._loop, listener, news)
+
+
+def _answer(waiters: Sequence[tuple[AbstractEventLoop, Future[None]]], problem: str | None) -> None:
+    for loop, future in waiters:
+        _call(loop, _finish, future, problem)
+
+
+def _finish(future: Future[None], problem: str | None) -> None:
+    if future.done():  # whoever waited was cancelled
+        return
+    if problem is None:
+        future.set_result(None)
+    else:
+        future.set_exception(Unavailable(problem))
+
+
+def _call(loop: AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
+    try:
+        loop.call_soon_threadsafe(function, *arguments)
+    except RuntimeError:
+        pass  # that loop is closed: nobody waits there any more
