@@ -96,7 +96,7 @@ class Listeners:
         self._lobby = Lobby(self._limits)
         self._doors: dict[ListenAddress, list[Door]] = {}
         self._peers: set[Peer] = set()
-        self._entering: set[asyncio.Task[None]] = set()
+        self._entering: dict[asyncio.Task[None], Peer] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -131,8 +131,9 @@ class Listeners:
         """Accept nobody any more, and break off handshakes; who is connected stays."""
         _close_all(self._doors.values())
         self._doors = {}
-        for task in self._entering:
-            task.cancel()
+        for task, peer in self._entering.items():
+            if not peer.connected:
+                task.cancel()
 
     async def close(self, last: bytes = b"") -> None:
         """Stop, write ``last`` to everybody still there, and return when all are gone: within the close deadline."""
@@ -173,7 +174,7 @@ class Listeners:
         self._peers.add(peer)
         self._empty.clear()
         task = asyncio.get_running_loop().create_task(self._enter(peer, accepted), name=f"entering: {address}")
-        self._entering.add(task)
+        self._entering[task] = peer
         # not a "finally" inside of it: a task that is cancelled before its first step never gets there
         task.add_done_callback(partial(self._entered, peer, accepted, place))
 
@@ -192,10 +193,10 @@ class Listeners:
             await loop.connect_accepted_socket(lambda: peer, accepted)
 
     def _entered(self, peer: Peer, accepted: socket.socket, place: Place, task: asyncio.Task[None]) -> None:
-        self._entering.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is None and not task.cancelled():
+        del self._entering[task]
+        if peer.connected:  # from now on the transport tells it all
             return
+        error = None if task.cancelled() else task.exception()
         accepted.close()  # the loop's own, if it had taken it: closing twice does no harm
         place.leave()
         self._forget(peer)
@@ -219,6 +220,7 @@ def _close_all(doors: Iterable[Sequence[Door]]) -> None:
 def _turn_away(accepted: socket.socket, last: bytes) -> None:
     try:
         accepted.send(last)
+        accepted.recv(4096)  # what is left unread makes the end a reset, and a reset may overtake our last words
     except OSError:
         pass  # a courtesy: who does not wait for it does not get it
     accepted.close()

@@ -48,8 +48,9 @@ class Peer(asyncio.Protocol):
     """One connection, of an IRC client that attaches; the core's ``Sink`` to it.
 
     ``address`` is the peer's address as text, or "unix"; ``secure`` is True with TLS; ``local`` is True on loopback
-    and on unix sockets. ``fingerprint`` is the SHA-256 of the client's certificate, and "" as long as none is asked
-    for: Python's ssl cannot ask for one without also refusing every certificate that no authority has signed.
+    and on unix sockets; ``connected`` is True from the end of the TLS handshake on, for ever. ``fingerprint`` is the
+    SHA-256 of the client's certificate, and "" as long as none is asked for: Python's ssl cannot ask for one without
+    also refusing every certificate that no authority has signed.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Peer(asyncio.Protocol):
         "_scheduled",
         "_transport",
         "address",
+        "connected",
         "fingerprint",
         "full",
         "local",
@@ -102,6 +104,7 @@ class Peer(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._conversation: Conversation | None = None
         self._deadline: asyncio.TimerHandle | None = None
+        self.connected = False
         self._open = False
         self._held = False
         self._reading = True
@@ -143,7 +146,7 @@ class Peer(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
-        self._open = True
+        self.connected = self._open = True
         self._deadline = self._loop.call_later(self._limits.registration, self._registration_overdue)
         try:
             self._conversation = self._converse(self)
@@ -229,8 +232,17 @@ class Peer(asyncio.Protocol):
         self._open = False
         self._reason = reason
         self._cancel_deadline()
+        if self._transport.is_closing():  # it has failed already
+            return
         self._deadline = self._loop.call_later(self._limits.close, self._transport.abort)
-        self._transport.close()
+        if not self._transport.can_write_eof():  # TLS has an end of its own, which waits for the peer's
+            self._transport.close()
+            return
+        # Only our half is closed, and the peer answers by closing its own. A socket closed with something unread in
+        # it is reset, and the reset may overtake our last words.
+        self._transport.write_eof()
+        if not self._reading:
+            self._transport.resume_reading()
 
     def _registration_overdue(self) -> None:
         seconds = f"{self._limits.registration:g} seconds"

@@ -113,7 +113,6 @@ class ServerTls:
         self.expires: datetime
         self.reload()
 
-    @property
     def changed(self) -> bool:
         """True if the file is not the one that was last looked at. A file that is gone is no change."""
         seen = _looks(self._path)
@@ -122,7 +121,7 @@ class ServerTls:
     def reload(self) -> None:
         """Use the file as it is now for all handshakes to come. Raises Refused, and all stays as it was, if it is bad.
 
-        A bad file counts as looked at too: :attr:`changed` does not report the same one twice.
+        A bad file counts as looked at too: :meth:`changed` does not report the same one twice.
         """
         self._seen = _looks(self._path)
         try:
