@@ -1,0 +1,137 @@
+"""The operations on channels: which ones a user wants to be in.
+
+Owns what may be done with a channel. Must not know how joining is done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bouncer.model.errors import Refused
+from bouncer.model.records import Channel, Network, User, fold_name
+from bouncer.operations.change import find_channel, find_network, find_user, keep, network_label, with_network
+from bouncer.operations.context import Context
+from bouncer.operations.names import channel_name, quoted, same_channel
+from bouncer.operations.overview import network_state
+from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
+from bouncer.operations.settings import CHANNEL_KEYS, channel_values, channel_with, without_secrets
+from bouncer.operations.values import CHANNELS_LIMIT
+
+
+async def create(context: Context, call: Call) -> Result:
+    user, network = find_network(context, call.target)
+    name = channel_name(call.target.channel)
+    label = f"{network_label(context, user.name, network.name)}/{name}"
+    if any(same_channel(each.name, name) for each in network.channels):
+        raise Refused(f"there is a channel {quoted(label)} already; channel update {label} changes it")
+    if len(network.channels) >= CHANNELS_LIMIT:
+        raise Refused(f"{network.name} has {CHANNELS_LIMIT} channels, which is the most there can be; delete one first")
+    channel = channel_with(Channel(name), call.values)
+    await _keep(context, user, network, (*network.channels, channel))
+    return Result(
+        (f"channel {label} is added; it is joined whenever the network is connected",), shown(user, network, channel)
+    )
+
+
+async def update(context: Context, call: Call) -> Result:
+    user, network, channel = find_channel(context, call.target)
+    changed = channel_with(channel, call.values)
+    label = f"{network_label(context, user.name, network.name)}/{channel.name}"
+    if changed == channel:
+        return Result((f"channel {label} is like that already",), shown(user, network, channel))
+    await _keep(context, user, network, tuple(changed if each is channel else each for each in network.channels))
+    return Result((f"channel {label} is changed",), shown(user, network, changed))
+
+
+async def delete(context: Context, call: Call) -> Result:
+    user, network, channel = find_channel(context, call.target)
+    await _keep(context, user, network, tuple(each for each in network.channels if each is not channel))
+    label = f"{network_label(context, user.name, network.name)}/{channel.name}"
+    return Result((f"channel {label} is left and no longer joined; its history is kept",), {"name": channel.name})
+
+
+async def list_all(context: Context, call: Call) -> Result:
+    lines, data = [], []
+    for user, network in _networks(context, call):
+        joined = {channel["name"]: channel for channel in network_state(context, user, network)["channels"]}
+        for channel in network.channels:
+            state = next((each for name, each in joined.items() if same_channel(name, channel.name)), None)
+            label = f"{network_label(context, user.name, network.name)}/{channel.name}"
+            lines.append(f"{label}: {_state_text(channel, state)}")
+            data.append(shown(user, network, channel) | {"joined": bool(state and state["joined"])})
+    return Result(tuple(lines) or ("there is no channel yet; channel create NETWORK/#CHANNEL adds one",), data)
+
+
+def shown(user: User, network: Network, channel: Channel) -> dict[str, Any]:
+    """A channel as data, without secrets."""
+    return {
+        "name": channel.name,
+        "network": network.name,
+        "user": user.name,
+        "detached": channel.detached,
+        "settings": without_secrets(channel_values(channel), CHANNEL_KEYS),
+    }
+
+
+def _networks(context: Context, call: Call) -> list[tuple[User, Network]]:
+    if call.target.network:
+        return [find_network(context, call.target)]
+    users = [find_user(context, call.target.user)] if call.target.user else context.house.users()
+    return [
+        (user, network) for user in sorted(users, key=lambda each: fold_name(each.name)) for network in user.networks
+    ]
+
+
+def _state_text(channel: Channel, state: dict[str, Any] | None) -> str:
+    if state is None:
+        words = ["not joined"]
+    elif state["joined"]:
+        words = [f"joined, {state['members']} members"]
+    else:
+        words = [f"not joined: {state['reason']}" if state["reason"] else "not joined"]
+    return ", ".join([*words, *(["detached"] if channel.detached else []), *(["with a key"] if channel.key else [])])
+
+
+async def _keep(context: Context, user: User, network: Network, channels: tuple[Channel, ...]) -> None:
+    await keep(context, [with_network(user, replace(network, channels=channels))])
+
+
+OPERATIONS = (
+    Operation(
+        "channel create",
+        "add a channel, and join it",
+        "It is joined at once and after every connect. A JOIN in an IRC client does the same.",
+        ("channel create {channel}", "channel create {channel} key=…"),
+        create,
+        takes=Takes.CHANNEL,
+        keys=CHANNEL_KEYS,
+    ),
+    Operation(
+        "channel update",
+        "change a channel's settings",
+        "A detached channel stays joined and its history is kept, but clients do not see it.",
+        ("channel update {channel} detached=yes", "channel update {channel} key="),
+        update,
+        takes=Takes.CHANNEL,
+        keys=CHANNEL_KEYS,
+    ),
+    Operation(
+        "channel delete",
+        "leave a channel and do not join it again",
+        "Its history is kept.",
+        ("channel delete {channel}",),
+        delete,
+        takes=Takes.CHANNEL,
+    ),
+    Operation(
+        "channel list",
+        "list the channels and whether they are joined",
+        "Of one network, or of all.",
+        ("channel list {network}", "channel list"),
+        list_all,
+        takes=Takes.NETWORK,
+        left_out=LeftOut.ALL,
+        reads=True,
+    ),
+)

@@ -1,0 +1,156 @@
+"""What runs, connected to what, since when: the operation ``status`` and the state of one network in words.
+
+Owns how a network's state is said. Must not know how it comes about.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bouncer.downstream.login import Login
+from bouncer.model.records import Network, User, fold_name
+from bouncer.operations.change import find_user
+from bouncer.operations.context import Context, Facts
+from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
+
+
+async def status(context: Context, call: Call) -> Result:
+    facts = context.process.facts()
+    if call.target.user:
+        users = [find_user(context, call.target.user)]
+    else:
+        users = sorted(context.house.users(), key=lambda user: fold_name(user.name))
+    data: dict[str, Any] = {
+        "version": facts.version,
+        "running": facts.running,
+        "since": facts.since,
+        "listeners": list(facts.listeners),
+        "undurable": facts.undurable,
+        "unindexed": facts.unindexed,
+        "users": [user_state(context, user) for user in users],
+    }
+    lines = [_process_line(facts, context.now)]
+    for user, state in zip(users, data["users"], strict=True):
+        lines += [f"{user.name}: {_devices_text(state['devices'])}"]
+        lines += [f"  {network['name']}: {state_text(network, context.now)}" for network in state["networks"]]
+    return Result(tuple(lines), data)
+
+
+def user_state(context: Context, user: User) -> dict[str, Any]:
+    """A user's attached devices and networks, as data."""
+    account = context.house.account(user.name)
+    sessions = account.sessions if account is not None else ()
+    devices = [
+        {"device": come.device, "login": _login_text(come.login), "address": come.address, "since": come.since}
+        for come in (session.arrival for session in sessions)
+    ]
+    networks = [network_state(context, user, network) for network in user.networks]
+    return {"name": user.name, "enabled": user.enabled, "devices": devices, "networks": networks}
+
+
+def network_state(context: Context, user: User, network: Network) -> dict[str, Any]:
+    """How a network is connected, as data. Times are seconds since 1970 UTC, 0 if there is none."""
+    account = context.house.account(user.name)
+    link = account.links.get(network.id) if account is not None else None
+    if link is None or not context.process.facts().running:
+        return {
+            "name": network.name,
+            "state": "stopped",
+            "reason": _why_stopped(context, user, network),
+            "channels": [],
+        }
+    now = link.status()
+    detached = {channel.name for channel in network.channels if channel.detached}
+    return {
+        "name": network.name,
+        "state": now.state,
+        "server": now.server,
+        "nick": now.nick,
+        "since": now.since,
+        "reason": now.reason,
+        "next_try": now.next_try,
+        "devices": list(now.devices),
+        "channels": [
+            {
+                "name": channel.name,
+                "joined": channel.joined,
+                "detached": channel.name in detached,
+                "members": channel.members,
+                "reason": channel.reason,
+            }
+            for channel in now.channels
+        ],
+    }
+
+
+def state_text(state: dict[str, Any], now: float) -> str:
+    """One line of a network's state."""
+    kind, reason = state["state"], state["reason"]
+    if kind == "connected":
+        joined = [channel for channel in state["channels"] if channel["joined"]]
+        missing = [f"{c['name']}: {c['reason']}" for c in state["channels"] if not c["joined"] and c["reason"]]
+        text = f"connected to {state['server']} as {state['nick']} for {span(now - state['since'])}"
+        text += f", {_number(len(joined), 'channel')}, {_number(len(state['devices']), 'device')}"
+        return text + (f"; not in {'; '.join(missing)}" if missing else "")
+    text = f"{kind}, {reason}" if reason else kind
+    next_try = state.get("next_try", 0)
+    return f"{text}; next try in {span(next_try - now)}" if next_try else text
+
+
+def span(seconds: float) -> str:
+    """A length of time in words: the two largest units."""
+    left = max(0, round(seconds))
+    words = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        amount, left = divmod(left, size)
+        if amount:
+            words.append(f"{amount} {unit}")
+    return " ".join(words[:2]) or "0 s"
+
+
+def _login_text(login: Login) -> str:
+    network = f"/{login.network}" if login.network else ""
+    return f"{login.user}{network}{f'@{login.device}' if login.device else ''}"
+
+
+def _why_stopped(context: Context, user: User, network: Network) -> str:
+    if not context.process.facts().running:
+        return "the bouncer is not running"
+    if not user.enabled:
+        return "the account is closed (user update enabled=yes opens it)"
+    return "" if network.enabled else "it is off (network connect turns it on)"
+
+
+def _process_line(facts: Facts, now: float) -> str:
+    if not facts.running:
+        return f"bouncer {facts.version} is not running on this home; bouncer run starts it"
+    text = (
+        f"bouncer {facts.version}, up {span(now - facts.since)}, listening on {', '.join(facts.listeners) or 'nothing'}"
+    )
+    waiting = [f"{facts.undurable} lines wait to be stored"] if facts.undurable else []
+    waiting += [f"{facts.unindexed} to be indexed"] if facts.unindexed else []
+    return f"{text}; {', '.join(waiting)}" if waiting else text
+
+
+def _devices_text(devices: list[dict[str, Any]]) -> str:
+    if not devices:
+        return "no device attached"
+    return "attached: " + ", ".join(f"{each['device'] or each['login']} from {each['address']}" for each in devices)
+
+
+def _number(amount: int, noun: str) -> str:
+    return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
+
+
+OPERATIONS = (
+    Operation(
+        "status",
+        "what runs, connected to what, since when",
+        "Shows every network's state and, where it is not connected, why and when the next try comes.",
+        ("status", "status {user}"),
+        status,
+        takes=Takes.USER,
+        left_out=LeftOut.ALL,
+        reads=True,
+    ),
+)

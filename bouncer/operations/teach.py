@@ -1,0 +1,103 @@
+"""Help, made from the table: for IRC, for the command line and for the manual, in the same words.
+
+Owns how a row is explained. Must not know any operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bouncer.model.errors import Refused
+from bouncer.operations.row import Key, LeftOut, Operation, Takes, Who
+from bouncer.operations.words import filled, find
+
+
+@dataclass(frozen=True, slots=True)
+class Skin:
+    """How one skin writes commands: what is typed before them, and whether objects have their user before them."""
+
+    prefix: str
+    qualified: bool
+    admin: bool = True
+    everything: bool = True  # also what is for the command line only
+
+
+SHELL = Skin("bouncer ", qualified=True)
+
+
+def help_lines(table: Sequence[Operation], words: Sequence[str], skin: Skin) -> list[str]:
+    """Help on everything (no words), a group, a command, or one key of a command. Raises Refused."""
+    seen = [row for row in table if (skin.everything or row.here) and (skin.admin or row.who is Who.USER)]
+    if not words:
+        lines = [f"{usage(row, skin)} - {row.summary}" for row in seen]
+        return [*lines, f"{skin.prefix}help COMMAND tells more; the beginning of a word is enough"]
+    rows = [row for row in seen if row.group.startswith(words[0].lower()) and row.verb]
+    if len(words) == 1 and len({row.group for row in rows}) == 1:
+        return [f"{usage(row, skin)} - {row.summary}" for row in rows]
+    row, rest = find(seen, words)
+    if not rest:
+        return explain(row, skin)
+    key = row.key(rest[0].partition("=")[0])
+    if key is None:
+        raise Refused(f"{row.words} has no key {rest[0]!r}; help {row.words} lists them")
+    return [key_line(key)]
+
+
+def usage(row: Operation, skin: Skin) -> str:
+    """One line: the words, the object and whether there are keys."""
+    shape = object_text(row, skin.qualified)
+    if shape and (row.left_out is LeftOut.ALL or (row.left_out is LeftOut.OWN and not skin.qualified)):
+        shape = f"[{shape}]"
+    keys = "[KEY=VALUE ...]" if row.keys else ""
+    return " ".join(part for part in (row.words, shape, keys) if part)
+
+
+def object_text(row: Operation, qualified: bool) -> str:
+    """The object as usage lines write it."""
+    owner = "USER/" if qualified and row.takes in (Takes.NETWORK, Takes.CHANNEL) else ""
+    return f"{owner}{row.takes.value}"
+
+
+def explain(row: Operation, skin: Skin) -> list[str]:
+    """All about one command."""
+    keys = [key for key in row.keys if skin.admin or key.who is Who.USER]
+    lines = [f"{skin.prefix}{usage(row, skin)}", f"{row.summary[:1].upper()}{row.summary[1:]}. {row.teaches}"]
+    lines += [f"  {key_line(key)}" for key in keys]
+    lines += [f"Example: {skin.prefix}{filled(example, skin.qualified)}" for example in row.examples]
+    return lines
+
+
+def key_line(key: Key) -> str:
+    """One line about a key."""
+    who = " (admins only)" if key.who is Who.ADMIN else ""
+    return f"{key.name}= {key.help}{who}; as in {key.example}"
+
+
+def manual(table: Iterable[Operation]) -> str:
+    """The table as the body of docs/commands.md."""
+    parts: list[str] = []
+    group = ""
+    for row in table:
+        if row.group != group:
+            group = row.group
+            parts.append(f"## {group}\n")
+        parts.append(f"### {usage(row, SHELL)}\n")
+        who = " For admins." if row.who is Who.ADMIN else ""
+        where = "" if row.here else " On the command line only."
+        parts.append(f"{row.summary[:1].upper()}{row.summary[1:]}. {row.teaches}{who}{where}\n")
+        if row.keys:
+            lines = [f"| `{key.name}` | {_cell(key)} | `{_escaped(key.example)}` |" for key in row.keys]
+            parts.append("\n".join(["| key | what it is | as in |", "|---|---|---|", *lines]) + "\n")
+        shell = [f"bouncer {filled(example, True)}" for example in row.examples]
+        chat = [f"/msg *bouncer {filled(example, False)}" for example in row.examples] if row.here else []
+        parts.append("\n".join(["```", *shell, *chat, "```"]) + "\n")
+    return "\n".join(parts)
+
+
+def _cell(key: Key) -> str:
+    return _escaped(key.help) + (" (admins only)" if key.who is Who.ADMIN else "")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")

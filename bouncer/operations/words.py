@@ -1,0 +1,245 @@
+"""From the words that were typed to one row of the table and what it is called with.
+
+Owns how objects and ``KEY=VALUE`` are written, who may, and how a slip is answered. Must not know any operation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bouncer.model.errors import Refused
+from bouncer.model.records import fold_name
+from bouncer.operations.context import Context
+from bouncer.operations.names import CHANNEL_PREFIXES, meant, nearest, quoted
+from bouncer.operations.row import NEEDED, Call, Key, LeftOut, Operation, Takes, Target, Who
+from bouncer.operations.settings import unbuilt
+
+WORDS_LIMIT = 200  # of one request; the longest sensible one names each key of a network once
+
+_PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
+
+# what users of other bouncers type -> what does that here
+ELSEWHERE: Mapping[str, str] = {
+    "addnetwork": "network create",
+    "delnetwork": "network delete",
+    "listnetworks": "network list",
+    "addserver": "network update",
+    "delserver": "network update",
+    "listservers": "network show",
+    "connect": "network connect",
+    "disconnect": "network disconnect",
+    "jump": "network reconnect",
+    "reconnect": "network reconnect",
+    "listchans": "channel list",
+    "enablechan": "channel create",
+    "disablechan": "channel delete",
+    "attach": "channel update",
+    "detach": "channel update",
+    "listclients": "status",
+    "uptime": "status",
+    "version": "status",
+    "server": "status",
+    "listusers": "user list",
+    "adduser": "user create",
+    "deluser": "user delete",
+    "set": "user update",
+    "passwd": "user password",
+    "setpass": "user password",
+    "sasl": "network update",
+    "certfp": "cert show",
+    "import": "apply",
+    "saveconfig": "export",
+}
+# the same for second words: any group's
+ELSEWHERE_VERBS: Mapping[str, str] = {
+    "status": "show",
+    "add": "create",
+    "new": "create",
+    "set": "update",
+    "change": "update",
+    "edit": "update",
+    "remove": "delete",
+    "del": "delete",
+    "rm": "delete",
+    "fingerprint": "show",
+    "passwd": "password",
+}
+
+
+def find(table: Sequence[Operation], words: Sequence[str]) -> tuple[Operation, list[str]]:
+    """The row that the first words name, and the words after. An unambiguous beginning of a word is enough.
+
+    Raises Refused.
+    """
+    if not words:
+        raise Refused("a command is missing; help lists them")
+    groups = list(dict.fromkeys(row.group for row in table))
+    group = _match(words[0], groups, "help lists all commands")
+    rows = [row for row in table if row.group == group]
+    if not rows[0].verb:
+        return rows[0], list(words[1:])
+    verbs = [row.verb for row in rows]
+    if len(words) == 1:
+        raise Refused(f"{group} needs a second word: {', '.join(verbs)}")
+    other = ELSEWHERE_VERBS.get(words[1].lower(), "")
+    if other in verbs and words[1].lower() not in verbs:
+        raise Refused(f"{group} {quoted(words[1])} is {group} {other} here")
+    verb = _match(words[1], verbs, f"{group} has {', '.join(verbs)}")
+    return next(row for row in rows if row.verb == verb), list(words[2:])
+
+
+def call_of(context: Context, row: Operation, words: Sequence[str]) -> Call:
+    """What a row is called with, of the words after its own. Raises Refused."""
+    if row.who is Who.ADMIN and not context.actor.admin:
+        raise Refused(f"{row.words} may be used by admins only")
+    if len(words) > WORDS_LIMIT:
+        raise Refused(f"there are more than {WORDS_LIMIT} words; use several commands")
+    rest = list(words)
+    name = rest.pop(0) if rest and not _PAIR.fullmatch(rest[0]) else ""
+    if name and row.takes is Takes.NOTHING:
+        if row.keys:
+            raise Refused(f"{quoted(name)} is not understood; {row.words} takes {_keys_text(row, context)}")
+        raise Refused(f"{row.words} takes nothing after it; leave {quoted(name)} out")
+    return Call(_target(context, row, name), values_of(context, row, rest))
+
+
+def values_of(context: Context, row: Operation, words: Sequence[str]) -> dict[str, Any]:
+    """The parsed values of ``KEY=VALUE`` words. Raises Refused."""
+    found: dict[str, Any] = {}
+    for word in words:
+        pair = _PAIR.fullmatch(word)
+        if pair is None:
+            raise Refused(_stray(row, word))
+        name, text = pair.groups()
+        key = row.key(name)
+        if key is None:
+            missing = unbuilt(name, text) if row.keys else ""
+            if missing:
+                raise Refused(f"{name}: {missing}")
+            known = [each.name for each in row.keys]
+            hint = meant(name, known) or (f"; it takes {_keys_text(row, context)}" if known else "; it takes none")
+            raise Refused(f"{row.words} has no key {quoted(name)}{hint}")
+        if key.who is Who.ADMIN and not context.actor.admin:
+            raise Refused(f"{key.name} may be set by admins only")
+        value = _parsed(key, text)
+        if key.name not in found:
+            found[key.name] = value
+        elif key.many:
+            found[key.name] = tuple(dict.fromkeys((*found[key.name], *value)))
+        else:
+            raise Refused(f"{key.name} is given twice; give it once")
+    if row.verb == "update" and not found:
+        raise Refused(
+            f"{row.words} needs something to change, as in {row.keys[-1].example}; it takes {_keys_text(row, context)}"
+        )
+    return found
+
+
+def _parsed(key: Key, text: str) -> Any:
+    if not text and key.default is not NEEDED:
+        return key.default
+    try:
+        return key.parse(text)
+    except Refused as problem:
+        raise Refused(f"{key.name}: {problem}") from None
+
+
+def _target(context: Context, row: Operation, name: str) -> Target:
+    actor = context.actor
+    if row.takes is Takes.NOTHING:
+        return Target()
+    if not name:
+        target = _left_out(context, row)
+    elif row.takes is Takes.USER:
+        target = Target(name)
+    elif row.takes is Takes.NETWORK:
+        target = _network_target(context, row, name)
+    else:
+        target = _channel_target(context, row, name)
+    own = fold_name(target.user) == fold_name(actor.user)
+    if not actor.admin and not own:
+        raise Refused(f"{quoted(target.user)} is another user; only an admin may look at or change what is theirs")
+    return target
+
+
+def _left_out(context: Context, row: Operation) -> Target:
+    actor = context.actor
+    if row.left_out is LeftOut.ALL:
+        sees_all = actor.is_machine or (row.words == "status" and actor.admin)
+        return Target() if sees_all else Target(actor.user)
+    if row.left_out is LeftOut.OWN and not actor.is_machine:
+        if row.takes is Takes.USER:
+            return Target(actor.user)
+        if actor.network:
+            return Target(actor.user, actor.network)
+    raise Refused(f"{row.words} needs to know which: {example_of(row, actor.is_machine)}")
+
+
+def _network_target(context: Context, row: Operation, name: str) -> Target:
+    user, slash, network = name.partition("/")
+    if slash:
+        return Target(user, network)
+    if context.actor.is_machine:
+        owners = [each.name for each in context.house.users() if each.network(name)]
+        owner = owners[0] if len(owners) == 1 else "alice"
+        raise Refused(f"{quoted(name)} needs its user before it: {row.words} {owner}/{name}")
+    return Target(context.actor.user, name)
+
+
+def _channel_target(context: Context, row: Operation, name: str) -> Target:
+    actor = context.actor
+    if name[:1] in tuple(CHANNEL_PREFIXES) and actor.network:
+        return Target(actor.user, actor.network, name)
+    first, _, rest = name.partition("/")
+    second, slash, third = rest.partition("/")
+    if rest[:1] in tuple(CHANNEL_PREFIXES) and not actor.is_machine:
+        return Target(actor.user, first, rest)  # a channel's name may have a slash in it
+    if slash and third and second[:1] not in tuple(CHANNEL_PREFIXES):
+        return Target(first, second, third)
+    form = "USER/NETWORK/#CHANNEL" if actor.is_machine else "NETWORK/#CHANNEL"
+    raise Refused(
+        f"{quoted(name)} is not a channel of a network; write {form}, as in {example_of(row, actor.is_machine)}"
+    )
+
+
+def example_of(row: Operation, qualified: bool) -> str:
+    """The row's first example, with objects written as on the command line (qualified) or inside IRC."""
+    return filled(row.examples[0], qualified)
+
+
+def filled(example: str, qualified: bool) -> str:
+    """An example with its objects in."""
+    network = "alice/libera" if qualified else "libera"
+    return example.format(user="alice", network=network, channel=f"{network}/#python")
+
+
+def _stray(row: Operation, word: str) -> str:
+    known = {key.name for key in row.keys}
+    if word.replace("-", "_").lower() in known:
+        return f"{word} needs a value: {word}=VALUE"
+    if not known:
+        return f"{row.words} takes nothing more; leave {quoted(word)} out"
+    near = nearest(word, known)
+    hint = f"; did you mean {near}=VALUE?" if near else "; a value with spaces needs quotes around it"
+    return f"{quoted(word)} is not understood: settings are written KEY=VALUE{hint}"
+
+
+def _keys_text(row: Operation, context: Context) -> str:
+    return ", ".join(f"{key.name}=" for key in row.keys if key.who is Who.USER or context.actor.admin)
+
+
+def _match(word: str, known: Sequence[str], else_say: str) -> str:
+    plain = word.lower()
+    if plain in known:
+        return plain
+    begins = [each for each in known if each.startswith(plain)] if plain else []
+    if len(begins) == 1:
+        return begins[0]
+    if begins:
+        raise Refused(f"{quoted(word)} can be {' or '.join(begins)}; write one more letter")
+    elsewhere = ELSEWHERE.get(plain, "")
+    if elsewhere and elsewhere.partition(" ")[0] in known:
+        raise Refused(f"{quoted(word)} is {elsewhere} here; help {elsewhere} tells how")
+    raise Refused(f"there is no command {quoted(word)}{meant(word, known) or f'; {else_say}'}")

@@ -1,0 +1,1 @@
+"""The IRC skin of the operations: what ``/msg *bouncer ...`` answers."""
