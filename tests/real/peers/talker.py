@@ -151,6 +151,18 @@ class Talker:
 
         return await self.line(wanted, timeout)
 
+    async def sees(self, nick: str, channel: str, timeout: float = 20.0) -> None:
+        """Wait until that nick is in the channel, whoever of the two came first."""
+
+        async def is_there() -> bool:
+            start = len(self.lines)
+            self.send(f"NAMES {channel}")
+            await self.line(lambda line: line.command == "366" and line.params[1] == channel, since=start)
+            names = [line.text for line in self.lines[start:] if line.command == "353" and line.params[2] == channel]
+            return nick in {name.lstrip("~&@%+").partition("!")[0] for text in names for name in text.split()}
+
+        await eventually(is_there, timeout, f"{nick} is in {channel}")
+
     async def end(self, timeout: float = 20.0) -> None:
         """Wait until the peer has closed the connection."""
         await eventually(lambda: self.closed, timeout, f"{self.nick or 'talker'} is disconnected")
