@@ -38,6 +38,8 @@ class ListenAddress:
 
 def parse_listen(text: str) -> ListenAddress:
     """Read one address. Raises Refused with a sentence that says what is wrong with it."""
+    if not text.isprintable():  # urlsplit would drop line ends, and a message with them would be two
+        raise Refused(f"Can't listen on {text!r}: there are characters in it that can't be; {_FORMS}.")
     scheme, colon, rest = text.partition(":")
     scheme = scheme.lower()
     if scheme in _NOT_BUILT:
@@ -52,6 +54,11 @@ def parse_listen(text: str) -> ListenAddress:
     try:
         parts = urlsplit(text)
         port = usual_port if parts.port is None else parts.port
+        (parts.hostname or "").encode("idna")  # as the resolver will
+    except UnicodeError as error:
+        raise Refused(
+            f"Can't listen on {text}: that is no host name; [::] is for all addresses of this machine."
+        ) from error
     except ValueError as error:
         raise Refused(f"Can't listen on {text}: {error}; {_FORMS}.") from error
     if parts.username is not None or parts.query or parts.fragment or parts.path not in ("", "/"):
@@ -63,6 +70,6 @@ def parse_listen(text: str) -> ListenAddress:
 
 def _unix(text: str, rest: str) -> ListenAddress:
     path = rest.removeprefix("//")
-    if not path or "\0" in path:
+    if not path:
         raise Refused(f"Can't listen on {text!r}: it names no file; {_FORMS}.")
     return ListenAddress(path=path)

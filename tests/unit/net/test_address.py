@@ -40,7 +40,10 @@ def test_addresses_are_read_and_shown(text: str, expected: ListenAddress, shown:
         ("ircs://a@[::]:6697", "only a host and a port"),
         ("ircs://[::]:6697/irc", "only a host and a port"),
         ("unix:", "names no file"),
-        ("unix:a\0b", "names no file"),
+        ("unix:a\0b", "characters in it that can't be"),
+        ("ircs://a\nb:6697", "characters in it that can't be"),
+        (f"ircs://{'a' * 64}:6697", "no host name"),
+        ("ircs://a..b:6697", "no host name"),
         ("wss://[::]:443", "WebSocket listeners are not built yet"),
         ("https://[::]:443", "web listeners are not built yet"),
     ],
@@ -50,3 +53,4 @@ def test_what_is_no_address_is_refused_with_the_reason(text: str, words: str) ->
         parse_listen(text)
     assert words in str(refused.value)
     assert str(refused.value).endswith(".")
+    assert str(refused.value).isprintable()

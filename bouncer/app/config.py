@@ -1,0 +1,212 @@
+"""The settings of the process, ``bouncer.toml`` (design 5.2): read, checked as a whole, and given as frozen values.
+
+Owns the notation and the defaults. Must not know what is done with a setting.
+
+All that is wrong in the file is reported at once, each with its line, and nothing of it is used. A setting is a row
+of ``_SETTINGS``: its place in the file, what it is when absent, and how its value is read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import socket
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bouncer.model.errors import Refused
+from bouncer.net.address import ListenAddress, parse_listen
+from bouncer.operations.toml_lines import line_numbers, line_of
+from bouncer.operations.values import seconds
+
+MAX_FILE = 1024 * 1024  # bytes; settings have a few hundred, so more is some other file, named by mistake
+LISTEN_LIMIT = 64  # addresses; each costs a descriptor, and no machine has that many worth telling apart
+LONGEST_HOSTNAME = 63  # characters, RFC 2812 section 1.1: it is our name as a server
+
+Place = tuple[str, ...]  # of a setting: its table, if it is in one, and its key
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"  # RFC 1123 section 2.1
+_HOSTNAME = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
+_TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """``certificate``: the PEM file with our certificate and key, an absolute path."""
+
+    certificate: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """``pace``: seconds between connects to one host, all users together, after the first ten; 0 is "off"."""
+
+    pace: float
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What ``bouncer.toml`` says. ``hostname`` is our name as a server and in our certificate."""
+
+    listen: tuple[ListenAddress, ...]
+    hostname: str
+    store: str  # "sqlite"
+    tls: Tls
+    upstream: Upstream
+
+
+class ConfigError(Refused):
+    """What is wrong with a settings file: ``problems`` has a sentence for each, and ``str()`` a line for each."""
+
+    def __init__(self, path: Path, problems: list[tuple[int, str]]) -> None:
+        self.problems = tuple(
+            f"{path}, line {line}: {what}" if line else f"{path}: {what}" for line, what in sorted(problems)
+        )
+        super().__init__("\n".join(self.problems))
+
+
+def load_config(path: Path) -> Config:
+    """Read the settings; a file that is absent leaves all at its default. Paths in it are taken from its own folder.
+
+    Raises ConfigError with everything that is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except FileNotFoundError:
+        data = b""
+    except OSError as error:
+        raise ConfigError(path, [(0, f"it can't be read: {(error.strerror or str(error)).lower()}")]) from error
+    if len(data) > MAX_FILE:
+        raise ConfigError(path, [(0, f"it has more than {MAX_FILE} bytes, so it is not a file of settings")])
+    try:
+        text = data.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(path, [(line, "there is a byte that is not UTF-8")]) from error
+    return parse_config(text, path)
+
+
+def parse_config(text: str, path: Path) -> Config:
+    """The settings that ``text`` makes. ``path`` is for messages, and its folder for the paths in the text."""
+    try:
+        found: Mapping[str, Any] = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [_syntax(str(error), text)]) from error
+    except RecursionError as error:
+        raise ConfigError(path, [(0, "it has too many brackets within brackets")]) from error
+    folder = path.absolute().parent
+    lines = line_numbers(text)
+    problems: list[tuple[int, str]] = []
+    given: dict[Place, object] = {}
+    for place, value in _leaves(found):
+        if place in _SETTINGS:
+            given[place] = value
+        else:
+            problems.append((_line(lines, place), _unknown(place, value)))
+    values: dict[Place, Any] = {}
+    for place, (default, read) in _SETTINGS.items():
+        try:
+            values[place] = read(given.get(place, default), folder)
+        except Refused as wrong:
+            problems.append((_line(lines, place), f"{'.'.join(place)}: {wrong}"))
+    if problems:
+        raise ConfigError(path, problems)
+    return Config(
+        listen=values["listen",],
+        hostname=values["hostname",],
+        store=values["store",],
+        tls=Tls(certificate=values["tls", "certificate"]),
+        upstream=Upstream(pace=values["upstream", "pace"]),
+    )
+
+
+def machine_name() -> str:
+    """This machine's host name, if it can be ours as a server, else "localhost"."""
+    name = socket.gethostname()[:LONGEST_HOSTNAME]
+    return name if _HOSTNAME.fullmatch(name) else "localhost"
+
+
+def _leaves(found: Mapping[str, Any]) -> Iterator[tuple[Place, object]]:
+    """Every value with its place; a table that we have is gone into, anything else is a value."""
+    for key, value in found.items():
+        if key in _TABLES and isinstance(value, Mapping):
+            yield from (((key, inner), below) for inner, below in value.items())
+        else:
+            yield (key,), value
+
+
+def _line(lines: Mapping[tuple[str | int, ...], int], place: Place) -> int:
+    return line_of(lines, place) or line_of(lines, (*place, 0))  # an array of tables stands there as its items
+
+
+def _unknown(place: Place, value: object) -> str:
+    name = ".".join(key if key.isprintable() else repr(key) for key in place)
+    if place[0] in _TABLES and len(place) == 1:
+        return f"{name} is a table: write [{name}] on a line of its own, and its settings below"
+    known = [".".join(setting) for setting in _SETTINGS]
+    # a key that only stands in the wrong table is the likeliest mistake: in TOML, what follows [tls] belongs to it
+    elsewhere = [setting for setting in known if setting.rpartition(".")[2] == place[-1]]
+    near = elsewhere or difflib.get_close_matches(name, known, n=1)
+    kind = "table" if isinstance(value, Mapping) else "setting"
+    return f"there is no {kind} {name}; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}")
+
+
+def _syntax(message: str, text: str) -> tuple[int, str]:
+    """The line and the text of an error of tomllib, which has the line in the text."""
+    place = _TOML_PLACE.search(message)
+    if place is None:
+        return 0, f"it is not TOML: {message}"
+    line = int(place[1]) if place[1] else text.rstrip().count("\n") + 1
+    return line, f"it is not TOML: {message[: place.start()]}"
+
+
+def _listen(value: object, folder: Path) -> tuple[ListenAddress, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise Refused('it is to be a list of addresses, as in ["ircs://[::]:6697"]')
+    if len(value) > LISTEN_LIMIT:
+        raise Refused(f"there are more than {LISTEN_LIMIT} addresses; [::] stands for all of this machine")
+    addresses = [parse_listen(item) for item in value]
+    resolved = [ListenAddress(path=str(folder / at.path)) if at.path else at for at in addresses]
+    if len(set(resolved)) < len(resolved):
+        raise Refused("an address is there twice; leave one out")
+    return tuple(resolved)
+
+
+def _hostname(value: object, folder: Path) -> str:
+    if value is None:
+        return machine_name()
+    if not isinstance(value, str) or len(value) > LONGEST_HOSTNAME or not _HOSTNAME.fullmatch(value):
+        raise Refused(f'it is to be a host name of at most {LONGEST_HOSTNAME} characters, as in "bnc.example.org"')
+    return value
+
+
+def _store(value: object, folder: Path) -> str:
+    if value == "sqlite":
+        return "sqlite"
+    # the value may hold a password, so it is not repeated
+    if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
+        raise Refused('PostgreSQL is not built yet; use "sqlite"')
+    raise Refused('it is to be "sqlite"')
+
+
+def _file(value: object, folder: Path) -> Path:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise Refused('it is to be the path of a file, as in "certs/server.pem"')
+    return folder / value
+
+
+def _pace(value: object, folder: Path) -> float:
+    return 0.0 if value == "off" else seconds(value)
+
+
+_SETTINGS: Mapping[Place, tuple[object, Callable[[object, Path], object]]] = {
+    ("listen",): (["ircs://[::]:6697", "irc+insecure://127.0.0.1:6667"], _listen),
+    ("hostname",): (None, _hostname),
+    ("store",): ("sqlite", _store),
+    ("tls", "certificate"): ("certs/server.pem", _file),
+    ("upstream", "pace"): ("2s", _pace),
+}
+_TABLES = {place[0] for place in _SETTINGS if len(place) > 1}
