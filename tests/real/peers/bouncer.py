@@ -15,7 +15,7 @@ from peers.ircds import Network
 from peers.process import Program, console_script
 from peers.waiting import eventually, free_port, listening
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct-horse-battery"
 START_SECONDS = 20.0
 COMMAND_SECONDS = 30.0
 

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from peers.chat_client import TIME_FORMAT, ChatClient, Login, Shown, read_time
+from peers.pages import lines_to_type
 from peers.process import find_program
 from peers.waiting import eventually
 
@@ -15,7 +16,6 @@ BANNER = "https://irssi.org"  # irssi greets with it, in its first window only
 SETTINGS = {
     "timestamp_format": TIME_FORMAT,
     "timestamp_format_alt": TIME_FORMAT,  # used for lines of another day
-    "show_server_time": "on",  # off, irssi shows when a line came instead of when it was said
     "scrollback_lines": "0",  # 0: no limit
     "scrollback_time": "1day",
     "server_reconnect_time": "10",
@@ -56,11 +56,18 @@ class Irssi(ChatClient):
     async def add(self, login: Login) -> None:
         self._login = login
         pinned = ":".join(re.findall("..", login.fingerprint)).upper()
-        tls = f"-tls -notls_verify -tls_pinned_cert {pinned}" if login.fingerprint else "-notls"
-        await self.type(f"/set nick {login.nick}")
-        await self.type(f"/network add {login.name}")
-        password = f" {login.user}:{login.password}" if login.password else ""
-        await self.type(f"/server add -network {login.name} {tls} 127.0.0.1 {login.port}{password}")
+        if login.fingerprint and login.password:
+            lines = lines_to_type("irssi", 0, login, pinned)
+        else:
+            tls = f"-tls -notls_verify -tls_pinned_cert {pinned}" if login.fingerprint else "-notls"
+            lines = [
+                f"/network add {login.name}",
+                f"/server add -network {login.name} {tls} 127.0.0.1 {login.port}",
+                "/set show_server_time on",
+            ]
+        for line in (f"/set nick {login.nick}", *lines):
+            if not line.startswith("/connect"):
+                await self.type(line)
 
     async def attach(self) -> None:
         await self._after(f"/connect {self._server}", "to be welcomed", re.compile("Your host is|Welcome", re.I))

@@ -3,10 +3,11 @@
 import contextlib
 import os
 import re
-import shlex
+import subprocess
 from pathlib import Path
 
 from peers.chat_client import TIME_FORMAT, ChatClient, Login, Shown, read_time
+from peers.pages import lines_to_type
 from peers.process import Program, find_program
 from peers.waiting import eventually
 
@@ -39,7 +40,10 @@ class WeeChat(ChatClient):
             "irc.look.server_buffer": "independent",
             "fifo.file.path": str(self._fifo),
         }
-        argv = [find_program(self.program), "--dir", str(home / "home"), "--no-script"]
+        program = find_program(self.program)
+        version = subprocess.run([program, "--version"], stdout=subprocess.PIPE, check=True, timeout=20).stdout
+        self._version = int(version.split(b".")[0])
+        argv = [program, "--dir", str(home / "home"), "--no-script"]
         for name, value in settings.items():
             argv += ["--run-command", f'/set {name} "{value}"']
         self._process = Program(argv, home, {"TZ": "UTC", "LC_ALL": "C.UTF-8", "HOME": str(home)})
@@ -68,10 +72,16 @@ class WeeChat(ChatClient):
 
     async def add(self, login: Login) -> None:
         self._login = login
-        tls = ["-ssl", f"-ssl_fingerprint={login.fingerprint}"] if login.fingerprint else ["-nossl"]
-        sasl = ["-sasl_mechanism=plain", f"-sasl_username={login.user}", f"-sasl_password={login.password}"]
-        words = ["/server", "add", login.name, f"127.0.0.1/{login.port}", f"-nicks={login.nick}", *tls]
-        await self.type(shlex.join(words + (sasl if login.password else [])))
+        if login.fingerprint and login.password:
+            block = 0 if self._version >= 4 else 1
+            lines = lines_to_type("weechat", block, login, login.fingerprint)
+        else:
+            kind = "tls" if self._version >= 4 else "ssl"
+            tls = f"-{kind} -{kind}_fingerprint={login.fingerprint}" if login.fingerprint else f"-no{kind}"
+            lines = [f"/server add {login.name} 127.0.0.1/{login.port} {tls} -nicks={login.nick}"]
+        for line in lines:
+            if not line.startswith("/connect"):
+                await self.type(line)
 
     async def attach(self) -> None:
         before = self._count(WELCOME)
