@@ -99,7 +99,7 @@ class Peer(asyncio.Protocol):
         self._limits = limits
         self._on_lost = on_lost
         self._framer = Framer(DOWNSTREAM_TAG_LIMIT, BODY_LIMIT, cut=False)
-        self._backlog: deque[bytes] = deque()  # bounded: nothing is read while it holds a line of the read before
+        self._backlog: deque[bytes] = deque()  # of one read at most: nothing is read while it holds a line
         self._loop: asyncio.AbstractEventLoop
         self._transport: asyncio.Transport
         self._conversation: Conversation | None = None
@@ -160,7 +160,7 @@ class Peer(asyncio.Protocol):
         lines = self._framer.feed(data)
         if refused != self._framer.refused and self._conversation is not None:
             self._tell(self._conversation.refused, self._framer.refused - refused)
-        if not lines:
+        if not lines or not self._open:
             return
         if self._backlog or self._held or len(lines) > PASS_LINES:
             self._backlog.extend(lines)

@@ -335,11 +335,12 @@ def test_an_exception_ends_that_connection_alone(run: Run, caplog: pytest.LogCap
                 if where != "converse":
                     echo = await host.began.get()
                     setattr(echo, where, fail)
-                writer.write(b"A" * 9000 + b"\r\n" if where == "refused" else b"PING x\r\n")
+                writer.write(b"A" * 9000 + b"\r\nPING x\r\n" if where == "refused" else b"PING x\r\n")
                 assert (await reader.readline()).startswith(b"ERROR :")
                 assert await reader.read() == b""
                 writer.close()
                 if where != "converse":
+                    assert echo.said == []
                     assert await echo.ended == "connection closed by the bouncer after an error of its own"
             good.write(b"PING x\r\n")
             assert await good_reader.readline() == b"PING x\r\n"
