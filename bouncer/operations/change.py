@@ -81,7 +81,7 @@ async def keep(context: Context, saved: Sequence[User], removed: Sequence[User] 
         await context.records.settled()
     except Unavailable as problem:
         _put_back(context, before, saved, removed)
-        raise Refused(f"nothing was changed, because it can't be stored: {problem}") from problem
+        raise Refused(f"nothing was changed, because it can't be stored: {str(problem).rstrip('.')}") from problem
 
 
 def _put_back(context: Context, before: dict[int, User], saved: Sequence[User], removed: Sequence[User]) -> None:

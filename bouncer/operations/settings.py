@@ -15,7 +15,7 @@ from bouncer.model.records import DEFAULT_FIRST_HELPING, FIRST_HELPING_DAYS, Cha
 from bouncer.operations import names, values
 from bouncer.operations.row import NEEDED, Key, Who
 
-NAME = Key("name", "a new name for it", "name=libera2", values.checked(names.account_name), NEEDED)
+NAME = Key("name", "a new name for it", "name=libera2", values.name, NEEDED)
 
 USER_KEYS = (
     replace(NAME, help="a new name to log in with", example="name=alice2", who=Who.ADMIN),

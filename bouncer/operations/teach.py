@@ -74,6 +74,12 @@ def key_line(key: Key) -> str:
     return f"{key.name}= {key.help}{who}; as in {key.example}"
 
 
+def sentence(text: str) -> str:
+    """A refusal as it is shown: with a full stop, and a capital unless it begins with something that was typed."""
+    first = text[:1].upper() if text.partition(" ")[0].isalpha() else text[:1]
+    return f"{first}{text[1:]}{'' if text.endswith(('.', '?', '…')) else '.'}"
+
+
 def manual(table: Iterable[Operation]) -> str:
     """The table as the body of docs/commands.md."""
     parts: list[str] = []

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from bouncer.model.errors import Refused
 from bouncer.model.records import Endpoint, Flood
-from bouncer.operations.names import channel_name, nick, one_line, quoted
+from bouncer.operations.names import account_name, channel_name, nick, one_line, quoted
 
 T = TypeVar("T")
 
@@ -48,6 +48,11 @@ def text(value: object) -> str:
     if not isinstance(value, str):
         raise Refused("it is to be text, in quotes")
     return one_line(value)
+
+
+def name(value: object) -> str:
+    """The name of a user or network."""
+    return account_name(text(value))
 
 
 def checked(check: Callable[[str], str]) -> Callable[[object], str]:
@@ -97,12 +102,12 @@ def seconds(value: object) -> float:
         number = float(match[1]) * _UNITS[match[2]]
     if not math.isfinite(number) or not 0 <= number <= PACE_LIMIT:
         raise Refused(f"{quoted(str(value))} is not between 0s and {PACE_LIMIT:.0f}s")
-    return number
+    return round(number, 3)  # finer than a timer is; and it can be written without an exponent
 
 
 def seconds_text(number: float) -> str:
-    """The shortest form that :func:`seconds` reads back as the same number."""
-    return f"{number:g}s" if float(f"{number:g}") == number else f"{number!r}s"
+    """The form that :func:`seconds` reads back as the same number."""
+    return f"{number:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def endpoint(value: object) -> Endpoint:

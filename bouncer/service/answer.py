@@ -15,7 +15,7 @@ from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations.context import Context
 from bouncer.operations.row import Operation
 from bouncer.operations.table import OPERATIONS, perform
-from bouncer.operations.teach import Skin, help_lines
+from bouncer.operations.teach import Skin, help_lines, sentence
 from bouncer.operations.words import find
 
 LINE_LIMIT = 400  # bytes; with source, command and target it is below 512 for every client
@@ -52,12 +52,6 @@ def split(text: str) -> list[str]:
         return list(lexer)
     except ValueError:
         raise Refused("a quote is not closed; a value with a ' in it goes between \" and the other way round") from None
-
-
-def sentence(text: str) -> str:
-    """With a capital and a full stop, unless it begins with something that was typed."""
-    first = text[:1].upper() if text.split(" ", 1)[0].rstrip(",;:").isalpha() else text[:1]
-    return f"{first}{text[1:]}{'' if text.endswith(('.', '?', '…')) else '.'}"
 
 
 async def _lines(context: Context, text: str, table: Sequence[Operation]) -> list[str]:

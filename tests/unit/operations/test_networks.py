@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bouncer.model.records import Channel, Endpoint, Flood, SaslLogin
+from bouncer.operations.context import Actor
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import Bench
+
+ALICE = Actor("alice")
+BOUND = Actor("alice", network="libera")
+
+
+async def test_a_network_is_made_and_runs(stocked: Bench) -> None:
+    result = await stocked.do("network create bob/oftc servers=irc.oftc.net:9999,irc+insecure://[2001:db8::1] nick=b")
+    assert result.lines == ("network bob/oftc is made; it connects to ircs://irc.oftc.net:9999 as b",)
+    network = stocked.network("bob", "OFTC")
+    assert network.servers == (Endpoint("irc.oftc.net", 9999, True), Endpoint("2001:db8::1", 6667, False))
+    assert stocked.connections.told == ["added oftc"]
+    bob = stocked.opened().account("bob")
+    assert bob is not None
+    assert bob.user == stocked.user("bob")
+
+
+async def test_each_key_reaches_its_setting(stocked: Bench) -> None:
+    await stocked.do(
+        "network update alice/libera name=freenode enabled=no nick=al alternative_nicks=al_,al__ ident=a "
+        "realname='A B' server_password=sp sasl.user=alice sasl.password=p sasl.mechanism=plain "
+        "bind=192.0.2.1 quit_message=bye "
+        f"tls_fingerprint={':'.join(['AB'] * 32)} flood.burst=9 flood.every=500ms "
+        'connect_commands="/MODE al +x, a" connect_commands="PRIVMSG q :hi" channels=#a,&b'
+    )
+    network = stocked.network("alice", "freenode")
+    assert network == replace(
+        network,
+        enabled=False,
+        nick="al",
+        alternative_nicks=("al_", "al__"),
+        ident="a",
+        realname="A B",
+        server_password="sp",
+        sasl=SaslLogin("alice", "p", "PLAIN"),
+        bind="192.0.2.1",
+        quit_message="bye",
+        tls_fingerprint="ab" * 32,
+        flood=Flood(9, 0.5),
+        connect_commands=("MODE al +x, a", "PRIVMSG q :hi"),
+        channels=(Channel("#a"), Channel("&b")),
+    )
+
+
+async def test_sasl_is_changed_in_parts_and_switched_off(stocked: Bench) -> None:
+    await stocked.do("network update alice/libera sasl.user=alice sasl.password=p")
+    await stocked.do("network update alice/libera sasl.user=alicia")
+    assert stocked.network("alice", "libera").sasl == SaslLogin("alicia", "p")
+    await stocked.do("network update alice/libera sasl=off")
+    assert stocked.network("alice", "libera").sasl is None
+    assert "sasl.user is missing" in await stocked.refusal("network update alice/libera sasl.password=p")
+    warned = await stocked.do("network update alice/libera sasl.user=alice")
+    assert any("without sasl.password" in line for line in warned.lines)
+
+
+async def test_flood_is_switched_off_and_on(stocked: Bench) -> None:
+    await stocked.do("network update alice/libera flood=off")
+    assert stocked.network("alice", "libera").flood.burst == 0
+    assert "flood is off" in await stocked.refusal("network update alice/libera flood.every=1s")
+    await stocked.do("network update alice/libera flood=default")
+    assert stocked.network("alice", "libera").flood == Flood()
+
+
+async def test_the_list_of_channels_keeps_what_is_known_of_them(stocked: Bench) -> None:
+    await stocked.do("channel create alice/libera/#secret key=k detached=yes")
+    await stocked.do("network update alice/libera channels=#SECRET,#new")
+    assert stocked.network("alice", "libera").channels == (Channel("#secret", "k", True), Channel("#new"))
+
+
+async def test_what_waits_for_the_next_connect_is_said(stocked: Bench) -> None:
+    now = await stocked.do("network update alice/libera nick=al")
+    assert now.lines == ("network alice/libera is changed",)
+    later = await stocked.do("network update alice/libera ident=al realname=A")
+    assert later.lines[1] == "ident, realname: used when it connects next; network reconnect alice/libera does so now"
+
+
+async def test_connect_and_disconnect_hold(stocked: Bench) -> None:
+    network_id = stocked.network("alice", "libera").id
+    await stocked.do("network disconnect alice/libera")
+    assert not stocked.network("alice", "libera").enabled
+    assert "is off" in await stocked.refusal("network reconnect alice/libera")
+    await stocked.do("network connect alice/libera")
+    assert stocked.network("alice", "libera").enabled
+    await stocked.do("network reconnect alice/libera")
+    acts = [each for each in stocked.connections.told if each.endswith(f" {network_id}")]
+    assert acts == [f"disconnect {network_id}", f"connect {network_id}", f"reconnect {network_id}"]
+
+
+async def test_a_closed_account_does_not_connect(stocked: Bench) -> None:
+    await stocked.do("user update alice enabled=no")
+    assert "user update alice enabled=yes" in await stocked.refusal("network connect alice/libera")
+
+
+async def test_inside_irc_the_own_network_needs_no_user_and_the_bound_one_no_name(stocked: Bench) -> None:
+    await stocked.do("network create bob/libera servers=irc.libera.chat")
+    await stocked.do("network update libera nick=one", ALICE)
+    assert stocked.network("alice", "libera").nick == "one"
+    await stocked.do("network update nick=two", BOUND)
+    assert stocked.network("alice", "libera").nick == "two"
+    assert "needs to know which: network update libera" in await stocked.refusal("network update nick=3", ALICE)
+    assert "needs to know which" in await stocked.refusal("network delete", BOUND)
+    assert "another user" in await stocked.refusal("network update bob/libera nick=x", ALICE)
+    await stocked.do("network update bob/libera nick=three", Actor("alice", admin=True))
+    assert stocked.network("bob", "libera").nick == "three"
+    assert (await stocked.do("network list", ALICE)).lines[0].startswith("libera: ")
+    assert [each["user"] for each in (await stocked.do("network list")).data] == ["alice", "bob"]
+
+
+async def test_show_tells_settings_but_no_secret(stocked: Bench) -> None:
+    await stocked.do("network update alice/libera sasl.user=alice sasl.password=hush server_password=hush")
+    result = await stocked.do("network show alice/libera")
+    assert "  sasl.user = alice" in result.lines
+    assert "  sasl.password = yes" in result.lines
+    assert "hush" not in repr(result.data) + "".join(result.lines)
+
+
+async def test_a_deleted_network_is_gone_and_its_id_with_it(stocked: Bench) -> None:
+    first = stocked.network("alice", "libera").id
+    result = await stocked.do("network delete alice/libera")
+    assert "history is kept for 30 days" in result.lines[0]
+    await stocked.do("network create alice/libera servers=irc.libera.chat")
+    assert stocked.network("alice", "libera").id > first
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("network update libera nick=x", '"libera" needs its user before it: network update alice/libera'),
+        ("network update alice/libra nick=x", 'there is no network "alice/libra"; did you mean alice/libera?'),
+        ("network update alcie/libera nick=x", 'there is no user "alcie"; did you mean alice?'),
+        ("network update alice/libera nik=x", 'network update has no key "nik"; did you mean nick?'),
+        ("network update alice/libera nick", "nick needs a value: nick=VALUE"),
+        ("network update alice/libera nick=a nick=b", "nick is given twice; give it once"),
+        ("network update alice/libera nick='a b'", 'nick: "a b" can\'t be a nick: " " is not allowed there'),
+        ("network update alice/libera proxy=socks5://x", "proxy: connecting through a proxy is not built yet"),
+        ("network update alice/libera encoding=latin1", "encoding: other encodings than utf-8 are not built yet"),
+        ("network update alice/libera sasl.mechanism=external", "EXTERNAL needs a certificate"),
+        ("network update alice/libera sasl.mechanism=DIGEST-MD5", "SCRAM-SHA-256 and PLAIN are"),
+        ("network update alice/libera servers=", "a network needs a server, as in servers="),
+        ("network update alice/libera servers=irc://a", "without TLS"),
+        ("network update alice/libera servers=ircs://a:99999", "is not a server; write ircs://host:port"),
+        ("network update alice/libera servers=ircs://a/b", "is not a server"),
+        ("network update alice/libera flood=5", "flood.burst=5 flood.every=2s set the numbers"),
+        ("network update alice/libera flood.every=1h", "write it as 2s or 500ms"),
+        ("network update alice/libera flood.burst=0", "is not between 1 and 100"),
+        ("network update alice/libera tls_fingerprint=abc", "64 hexadecimal digits"),
+        ("network update alice/libera bind=localhost", "is not an IP address"),
+        ("network update alice/libera enabled=maybe", '"maybe" is neither yes nor no'),
+        ("network update alice/libera channels=python", "its name starts with # (as in #python)"),
+        ("network update alice/libera", "needs something to change"),
+        ("network create alice/a:b servers=x", "letters, digits, dot, dash and underscore only"),
+        ("network create alice/oftc", "a network needs a server"),
+        ("network create alice/LIBERA servers=x", "there is a network"),
+        ("network create oftc servers=x", "needs its user before it"),
+    ],
+)
+async def test_a_refusal_says_what_is_wrong_and_what_to_do(stocked: Bench, text: str, sentence: str) -> None:
+    before = stocked.house.users()
+    assert sentence in await stocked.refusal(text)
+    assert stocked.house.users() == before
+
+
+@pytest.mark.parametrize("text", ["x\ry", "x\ny", "x\0y", "x\udcffy"])
+@pytest.mark.parametrize("key", ["nick", "realname", "server_password", "quit_message", "connect_commands", "channels"])
+async def test_no_line_end_passes_into_a_setting(stocked: Bench, key: str, text: str) -> None:
+    value = f"#{text}" if key == "channels" else text
+    assert await stocked.refusal(f"network update alice/libera {key}='{value}'")
+    assert await stocked.refusal(f"channel create alice/libera/'#{text}'")

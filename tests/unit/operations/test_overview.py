@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bouncer.core.status import Phase
+from bouncer.operations.context import Actor, Facts
+from bouncer.operations.overview import span, state_text
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import Bench
+
+
+async def test_status_tells_of_the_process_and_every_network(stocked: Bench) -> None:
+    stocked.known = replace(stocked.known, undurable=3, unindexed=4)
+    link = stocked.house.links()[0]
+    link.phase = Phase("waiting", 0.0, "connection refused", 1_700_000_030.0)
+    result = await stocked.do("status")
+    assert result.lines == (
+        "bouncer 1.0, up 1 h 1 min, listening on ircs://[::]:6697; 3 lines wait to be stored, 4 to be indexed",
+        "alice: no device attached",
+        "  libera: waiting, connection refused; next try in 30 s",
+        "bob: no device attached",
+    )
+    assert (result.data["undurable"], result.data["unindexed"], result.data["running"]) == (3, 4, True)
+    assert result.data["users"][0]["networks"][0]["next_try"] == 1_700_000_030.0
+
+
+async def test_a_user_sees_the_own_and_an_admin_all(stocked: Bench) -> None:
+    mine = await stocked.do("status", Actor("bob"))
+    assert [user["name"] for user in mine.data["users"]] == ["bob"]
+    assert len((await stocked.do("status", Actor("bob", admin=True))).data["users"]) == 2
+    assert len((await stocked.do("status alice", Actor("bob", admin=True))).data["users"]) == 1
+    assert "another user" in await stocked.refusal("status alice", Actor("bob"))
+
+
+async def test_without_a_running_bouncer_it_says_so(stocked: Bench) -> None:
+    stocked.known = Facts("1.0")
+    result = await stocked.do("status")
+    assert "is not running" in result.lines[0]
+    assert result.data["users"][0]["networks"][0]["state"] == "stopped"
+
+
+def test_a_connected_network_in_words() -> None:
+    state = {
+        "state": "connected",
+        "server": "irc.example",
+        "nick": "alice",
+        "since": 1000.0,
+        "reason": "",
+        "next_try": 0.0,
+        "devices": ["phone"],
+        "channels": [
+            {"name": "#a", "joined": True, "reason": ""},
+            {"name": "#b", "joined": False, "reason": "banned"},
+        ],
+    }
+    assert state_text(state, 1075.0) == (
+        "connected to irc.example as alice for 1 min 15 s, 1 channel, 1 device; not in #b: banned"
+    )
+
+
+def test_spans() -> None:
+    spans = [span(seconds) for seconds in (-3, 0.4, 59, 3600, 90061)]
+    assert spans == ["0 s", "0 s", "59 s", "1 h", "1 d 1 h"]
+
+
+async def test_the_certificate_is_shown_and_renewed(bench: Bench) -> None:
+    shown = await bench.do("cert show", Actor("alice"))
+    assert shown.data["fingerprint"] == "ab" * 32
+    assert f"SHA-256 {'AB:' * 31}AB" in shown.lines
+    assert "admins only" in await bench.refusal("cert renew", Actor("alice"))
+    assert (await bench.do("cert renew")).data["fingerprint"] == "cd" * 32
+    bench.certs.certificate = replace(bench.certs.certificate, self_signed=False)
+    assert "replace its file" in await bench.refusal("cert generate")
