@@ -1,0 +1,158 @@
+"""From a host's name to a connected socket, and the TLS contexts for it.
+
+Owns the resolving, the race of IPv6 and IPv4 (RFC 8305, "happy eyeballs"; done here because uvloop's
+``create_connection`` has no such thing) and certificate pinning. Must not know IRC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import socket
+import ssl
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import lru_cache
+from itertools import chain, zip_longest
+from typing import Any
+
+STAGGER = 0.25  # seconds before the next address is tried beside the ones before (RFC 8305 section 8)
+ADDRESSES_LIMIT = 16  # addresses of one name that are tried: pools of servers publish dozens
+
+AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+
+
+@lru_cache(2)
+def shared_tls_context(verify: bool) -> ssl.SSLContext:
+    """The process's context for connects without a client certificate: loading the CAs takes long, and 0.5 MB each."""
+    return tls_context(verify=verify)
+
+
+def tls_context(
+    *, verify: bool = True, certificate: str | None = None, key: str | None = None, password: str | None = None
+) -> ssl.SSLContext:
+    """A context for ``Client(ssl=...)``, with the client certificate of a PEM file if one is given.
+
+    ``verify=False`` is for servers whose certificate is pinned by its fingerprint instead. Raises OSError for files
+    that cannot be read and ssl.SSLError (an OSError) for what is in them.
+    """
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(certificate, key, password)
+    return context
+
+
+def normal_fingerprint(text: str) -> str:
+    """A SHA-256 fingerprint as 64 lower-case hex digits, colons and spaces dropped. Raises ValueError for others."""
+    digits = text.replace(":", "").replace(" ", "").lower()
+    if len(digits) != 64 or not all(digit in "0123456789abcdef" for digit in digits):
+        raise ValueError("a certificate's SHA-256 fingerprint has 64 hex digits")
+    return digits
+
+
+def fingerprint_matches(certificate: bytes, fingerprint: str) -> bool:
+    """Whether the certificate (DER) is the pinned one; compared in constant time."""
+    return hmac.compare_digest(hashlib.sha256(certificate).hexdigest(), fingerprint)
+
+
+async def open_socket(host: str, port: int, local_addr: str | None = None) -> socket.socket:
+    """Connect to the first address of ``host`` that answers; each further one starts a quarter second later.
+
+    ``local_addr`` is the address to connect from, which also decides between IPv6 and IPv4. The caller owns the
+    socket (non-blocking). Raises OSError, with the reasons of all addresses if they differ.
+    """
+    addresses = _interleaved(await _resolve(host, port))
+    if local_addr is not None:
+        family = socket.AF_INET6 if ":" in local_addr else socket.AF_INET
+        addresses = [address for address in addresses if address[0] == family]
+        if not addresses:
+            raise OSError(f"{host} has no address that can be reached from {local_addr}")
+    return await _race(addresses, local_addr)
+
+
+async def _resolve(host: str, port: int) -> list[AddressInfo]:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        found: Iterable[Any] = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    else:  # nothing to look up, so no thread is needed
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    return list(found)
+
+
+def _interleaved(addresses: list[AddressInfo]) -> list[AddressInfo]:
+    """By turns of each family, beginning with the one that the resolver put first (RFC 8305 section 4)."""
+    families: dict[int, list[AddressInfo]] = {}
+    for address in addresses:
+        families.setdefault(address[0], []).append(address)
+    turns = chain.from_iterable(zip_longest(*families.values()))
+    return [address for address in turns if address is not None][:ADDRESSES_LIMIT]
+
+
+async def _race(addresses: list[AddressInfo], local_addr: str | None) -> socket.socket:
+    waiting = list(addresses)
+    running: set[asyncio.Task[socket.socket]] = set()
+    errors: list[OSError] = []
+    try:
+        while waiting or running:
+            if waiting:
+                task = asyncio.create_task(_connect(waiting.pop(0), local_addr), name="connect to an address")
+                running.add(task)
+            done, running = await asyncio.wait(
+                running, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
+            winner: socket.socket | None = None
+            for task in done:
+                try:
+                    sock = task.result()
+                except OSError as error:
+                    errors.append(error)
+                else:
+                    if winner is None:
+                        winner = sock
+                    else:
+                        sock.close()
+            if winner is not None:
+                return winner
+    finally:
+        await _give_up(running)
+    reasons = list(dict.fromkeys(str(error) for error in errors))
+    if len(errors) == 1 or len(reasons) == 1:
+        raise errors[0]
+    raise OSError("; ".join(reasons) or "the name has no address")
+
+
+async def _give_up(losers: set[asyncio.Task[socket.socket]]) -> None:
+    for task in losers:
+        task.cancel()
+        task.add_done_callback(_close_result)
+    if losers:
+        # cancelled connects end in the next pass of the loop; a cancel of ours meanwhile must not be lost
+        await asyncio.wait(losers)
+
+
+def _close_result(task: asyncio.Task[socket.socket]) -> None:
+    """A loser that connected in the very moment it was cancelled."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+async def _connect(address: AddressInfo, local_addr: str | None) -> socket.socket:
+    family, kind, proto, _, where = address
+    sock = socket.socket(family, kind, proto)
+    try:
+        sock.setblocking(False)
+        with suppress(OSError):  # a socket that can't is merely slower
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if local_addr is not None:
+            sock.bind((local_addr, 0))
+        await asyncio.get_running_loop().sock_connect(sock, where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,142 @@
+"""How fast our lines may go out: classes, a token bucket, and a bound on what waits.
+
+Owns the queue of one connection's unsent lines. Must not know sockets or clocks: it is told the time, and says which
+lines are due and when the next one will be. Times are seconds on any clock that does not run backwards.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from bouncer.client.client import Client
+
+T = TypeVar("T")
+
+QUEUE_LIMIT = 1 << 20  # bytes of text waiting per connection: 15 minutes of full lines at a line per second
+FREE_LIMIT = 1 << 16  # bytes of PONG, QUIT and registration waiting: these only wait on a peer that reads nothing
+_EPSILON = 1e-3  # seconds: timers fire up to a clock tick early, and a line that early harms nobody
+
+
+class Rank(IntEnum):
+    """Classes of lines; a lower one overtakes a higher one. FREE lines cost nothing."""
+
+    FREE = 0
+    STATE = 1
+    TEXT = 2
+
+
+RANKS: dict[str, Rank] = {
+    # what keeps, makes or ends a connection is never queued behind text
+    **dict.fromkeys(
+        ("PONG", "PING", "QUIT", "PASS", "NICK", "USER", "CAP", "AUTHENTICATE", "WEBIRC", "STARTTLS"), Rank.FREE
+    ),
+    **dict.fromkeys(
+        ("MODE", "JOIN", "PART", "KICK", "INVITE", "TOPIC", "AWAY", "REMOVE", "MARKREAD", "MONITOR"), Rank.STATE
+    ),
+}
+
+
+class SendQueueFull(BufferError):
+    """More is waiting to be sent than a connection may hold: the peer, or the pace, takes less than is being said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Flood control: ``burst`` lines at once, then one per ``every`` seconds. An ``every`` of 0 is no limit.
+
+    ``Pace(5, 2.0).install(client)`` is the same as ``client.pace = Pace(5, 2.0)``.
+    """
+
+    burst: int = 5
+    every: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.burst < 1 or self.every < 0:
+            raise ValueError("a pace needs a burst of at least one line and an interval of at least 0 seconds")
+
+    def install(self, client: Client) -> Pace:
+        """Make ``client`` keep this pace from now on."""
+        client.pace = self
+        return self
+
+
+class Pacer(Generic[T]):
+    """The unsent lines of one connection. ``pace`` None lets everything through; it may be set at any time."""
+
+    __slots__ = ("_lanes", "_next", "_sizes", "pace")
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self.pace = pace
+        self._lanes: tuple[deque[tuple[T, int]], ...] = tuple(deque() for _ in Rank)
+        self._sizes = [0] * len(Rank)
+        # when the bucket will be full again (the "theoretical arrival time" of GCRA): exact, no drifting fractions
+        self._next = 0.0
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return any(self._lanes)
+
+    @property
+    def size(self) -> int:
+        """Bytes waiting."""
+        return sum(self._sizes)
+
+    def push(self, item: T, size: int, rank: Rank) -> None:
+        """Queue ``item`` of ``size`` bytes. Raises SendQueueFull, and queues nothing, if there is no room."""
+        if rank is Rank.FREE:
+            if self._sizes[0] + size > FREE_LIMIT:
+                raise SendQueueFull("the peer does not take what has to be said to it")
+        elif self._sizes[1] + self._sizes[2] + size > QUEUE_LIMIT:
+            raise SendQueueFull(f"{QUEUE_LIMIT} bytes are waiting to be sent already")
+        self._lanes[rank].append((item, size))
+        self._sizes[rank] += size
+
+    def due(self, now: float, limit: int) -> list[T]:
+        """Take out what may be sent at ``now``, in order: one line if any is due, then more up to ``limit`` bytes."""
+        items: list[T] = []
+        taken = 0
+        for rank, lane in enumerate(self._lanes):
+            while lane and (not items or taken + lane[0][1] <= limit):
+                if rank and not self._spend(now):
+                    return items
+                item, size = lane.popleft()
+                self._sizes[rank] -= size
+                taken += size
+                items.append(item)
+            if lane:  # full: a higher rank must not slip past what is left of this one
+                break
+        return items
+
+    def _spend(self, now: float) -> bool:
+        """Take one token; False if there is none."""
+        pace = self.pace
+        if pace is None or not pace.every:
+            return True
+        start = max(self._next, now)
+        if start - now > (pace.burst - 1) * pace.every + _EPSILON:
+            return False
+        self._next = start + pace.every
+        return True
+
+    def deadline(self, now: float) -> float | None:
+        """When the next waiting line is due (``now`` if it is already); None if nothing waits."""
+        if self._lanes[0]:
+            return now
+        if not any(self._lanes):
+            return None
+        pace = self.pace
+        if pace is None or not pace.every:
+            return now
+        return max(now, self._next - (pace.burst - 1) * pace.every)
+
+    def clear(self) -> list[T]:
+        """Take out everything that waits, however early."""
+        items = [item for lane in self._lanes for item, _ in lane]
+        for lane in self._lanes:
+            lane.clear()
+        self._sizes = [0] * len(Rank)
+        return items
