@@ -136,15 +136,15 @@ class MemoryStore:
 
     async def page(self, question: Page) -> list[Kept]:
         """As the port says."""
-        self._answerable(question.network)
-        lines = self._lines.get(question.network, [])
+        lines = self._lines.setdefault(question.network, [])
+        self._answerable(question.network, question.upto > (lines[-1].seq if lines else 0))
         start = bisect_right(lines, question.after, key=_seq_of)
         asked = lines[start : bisect_right(lines, question.upto, key=_seq_of)]
         return [line for line in asked if line.kind in TEXT_KINDS][: question.limit]
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """As the port says."""
-        self._answerable(network)
+        self._answerable(network, True)
         kept = self._lines.get(network, [])
         text = [line for line in kept if line.kind in TEXT_KINDS]
         helping = [line.seq for line in text[max(0, len(text) - lines) :] if line.time >= since]
@@ -157,10 +157,10 @@ class MemoryStore:
             self._loop.call_soon(self.commit)
         self._waiting.append(act)
 
-    def _answerable(self, network: int) -> None:
+    def _answerable(self, network: int, newest: bool) -> None:
         if self._closed:
             raise Unavailable(CLOSED)
-        if network in self._highest:
+        if newest and network in self._highest:
             if self._problem is not None:
                 raise Unavailable(self._problem)
             self.commit()

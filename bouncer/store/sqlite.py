@@ -35,11 +35,13 @@ class Store:
     """
 
     def __init__(self, database: Database, writer: Writer) -> None:
-        """Not for callers: see :meth:`open`."""
+        """Over a database that is open; :meth:`open` is the usual way. Raises sqlite3.Error."""
         self._database = database
         self._writer = writer
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+        for _ in range(READERS):
+            self._readers.put(connect(database.path))
         self._closed = False
 
     @classmethod
@@ -50,14 +52,11 @@ class Store:
         written by a newer program, can't be accessed, or does not belong to the key in ``box``.
         """
         database = Database(path, box, now)
-        store = cls(database, Writer(database, pace))
         try:
-            for _ in range(READERS):
-                store._readers.put(connect(path))
+            return cls(database, Writer(database, pace))
         except sqlite3.Error as error:
-            store.close()
+            database.close()
             raise Refused(explain(path, error)) from error
-        return store
 
     def load(self) -> Snapshot:
         """Read what is needed at start, count the start, and begin to write. Blocks. Raises Refused."""

@@ -1,0 +1,58 @@
+"""Every implementation of the store's ports, for the suites in this directory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from bouncer.model.ports import Archive, History, Records, Snapshot
+from bouncer.store.memory import MemoryStore
+from bouncer.store.secrets import open_box
+from bouncer.store.sqlite import Store
+
+
+class AnyStore(Records, Archive, History, Protocol):
+    """What all stores are."""
+
+    def load(self) -> Snapshot: ...
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Place:
+    """Where a store lives on while it is closed and opened again."""
+
+    def __init__(self, make: Callable[[], AnyStore]) -> None:
+        self._make = make
+        self.store = make()
+        self.snapshot = self.store.load()
+        self.store.attach(asyncio.get_running_loop())
+
+    async def restart(self) -> Snapshot:
+        """End the store in order and start it anew."""
+        await self.store.settled()
+        self.store.close()
+        self.store = self._make()
+        self.snapshot = self.store.load()
+        self.store.attach(asyncio.get_running_loop())
+        return self.snapshot
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
+    """A new, empty store that is loaded and attached."""
+    memory = MemoryStore()
+
+    def open_sqlite() -> AnyStore:
+        database = tmp_path / "bouncer.db"
+        return Store.open(database, open_box(tmp_path / "secret.key", database))
+
+    place = Place(open_sqlite if request.param == "sqlite" else lambda: memory)
+    yield place
+    place.store.close()

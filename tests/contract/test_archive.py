@@ -1,0 +1,142 @@
+"""What every implementation of Archive promises."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from bouncer.irc.message import Message
+from bouncer.model.entry import Entry, Kind
+from bouncer.model.errors import Unavailable
+from bouncer.model.ports import Page
+from bouncer.model.records import Network, User
+from bouncer.store.lines import SEQ_GAP
+
+ALICE = User(id=1, name="alice", networks=(Network(id=1, name="one"), Network(id=2, name="two")))
+
+
+def line(seq: int, text: str = "", target: str = "#a", kind: Kind = Kind.PRIVMSG, device: str = "") -> Entry:
+    raw = f":bob!b@host {kind.name} {target} :{text or seq}".encode("utf-8", "surrogateescape")
+    return Entry(seq, 1_000_000 + seq, Message.parse(raw), kind, target, device)
+
+
+async def test_durable_is_told_after_the_commit_and_on_the_loop(place: Any) -> None:
+    loop = asyncio.get_running_loop()
+    told: list[tuple[Mapping[int, int], int, bool]] = []
+    done = loop.create_future()
+
+    def durable(highest: Mapping[int, int]) -> None:
+        told.append((dict(highest), place.store.undurable, asyncio.get_running_loop() is loop))
+        done.set_result(None)
+
+    place.store.listen(durable)
+    place.store.append(1, [line(1), line(2)])
+    place.store.append(2, [line(1)])
+    assert place.store.undurable == 3
+    assert told == []  # never inside append
+    await done
+    assert told == [({1: 2, 2: 1}, 0, True)]
+
+
+async def test_every_line_is_told_durable_before_settled_returns(place: Any) -> None:
+    seen: dict[int, int] = {}
+    place.store.listen(seen.update)
+    for seq in range(1, 5001):
+        place.store.append(seq % 3, [line(seq)])
+    await place.store.settled()
+    assert seen == {0: 4998, 1: 4999, 2: 5000}
+    assert place.store.undurable == 0
+
+
+async def test_appending_nothing_is_nothing(place: Any) -> None:
+    told: list[object] = []
+    place.store.listen(told.append)
+    place.store.append(1, [])
+    await place.store.settled()
+    assert told == []
+
+
+async def test_the_list_given_may_be_used_again(place: Any) -> None:
+    burst = [line(1), line(2)]
+    place.store.append(1, burst)
+    burst.clear()
+    assert [kept.seq for kept in await place.store.page(Page(1, 0, 9, 9))] == [1, 2]
+
+
+async def test_heads_are_above_all_numbers_that_were_given(place: Any) -> None:
+    place.store.put_users([ALICE])
+    place.store.append(1, [line(seq) for seq in range(1, 11)])
+    heads = (await place.restart()).heads
+    assert heads[1].seq >= 10 + SEQ_GAP
+    assert heads[1].time == 1_000_010
+    assert heads[2].seq >= SEQ_GAP
+    assert heads[2].time == 0
+
+
+async def test_heads_rise_at_each_start_even_if_nothing_was_kept(place: Any) -> None:
+    place.store.put_users([ALICE])
+    first = (await place.restart()).heads
+    second = (await place.restart()).heads
+    # lines up to first + SEQ_GAP may have been shown, but lost before they were stored
+    assert all(second[network].seq >= first[network].seq + SEQ_GAP for network in (1, 2))
+
+
+async def test_a_removed_network_keeps_its_head_and_its_history(place: Any) -> None:
+    place.store.put_users([ALICE])
+    place.store.append(2, [line(1)])
+    place.store.put_users([], [1])
+    snapshot = await place.restart()
+    assert snapshot.users == ()
+    assert snapshot.heads[2].seq >= 1 + SEQ_GAP
+    assert [kept.seq for kept in await place.store.page(Page(2, 0, 9, 9))] == [1]
+
+
+async def test_positions_are_kept_by_network_and_device(place: Any) -> None:
+    place.store.put_users([ALICE])
+    place.store.put_position(1, "phone", 5)
+    place.store.put_position(1, "tele\udcff", 6)
+    place.store.put_position(2, "phone", 7)
+    place.store.put_position(1, "phone", 8)
+    heads = (await place.restart()).heads
+    assert heads[1].positions == {"phone": 8, "tele\udcff": 6}
+    assert heads[2].positions == {"phone": 7}
+
+
+async def test_a_position_may_go_back(place: Any) -> None:
+    place.store.put_users([ALICE])
+    place.store.put_position(1, "phone", 5)
+    await place.restart()
+    place.store.put_position(1, "phone", 2)
+    assert (await place.restart()).heads[1].positions == {"phone": 2}
+
+
+async def test_a_dropped_position_is_as_if_it_had_never_been(place: Any) -> None:
+    place.store.put_users([ALICE])
+    place.store.put_position(1, "phone", 5)
+    place.store.put_position(1, "desk", 5)
+    await place.store.settled()
+    place.store.drop_position(1, "phone")
+    place.store.drop_position(1, "unknown")
+    place.store.drop_position(1, "desk")
+    place.store.put_position(1, "desk", 1)
+    assert (await place.restart()).heads[1].positions == {"desk": 1}
+
+
+async def test_a_closed_store_says_so(place: Any) -> None:
+    place.store.append(1, [line(1)])
+    place.store.close()
+    place.store.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await place.store.settled()
+    with pytest.raises(Unavailable, match="closed"):
+        await place.store.page(Page(1, 0, 9, 9))
+
+
+async def test_closing_commits_what_waits(place: Any) -> None:
+    place.store.append(1, [line(seq) for seq in range(1, 3001)])
+    assert place.store.undurable == 3000
+    place.store.close()
+    assert place.store.undurable == 0

@@ -1,0 +1,114 @@
+"""What every implementation of Records promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bouncer.model.records import Channel, Endpoint, Flood, Network, SaslLogin, User
+
+FULL_NETWORK = Network(
+    id=7,
+    name="Libera",
+    servers=(Endpoint("irc.example.org", 6697), Endpoint("::1", 6667, tls=False)),
+    enabled=False,
+    nick="alice_",
+    alternative_nicks=("alice__", "älice"),
+    ident="al",
+    realname="Alice A.",
+    server_password="server secret",
+    sasl=SaslLogin("alice", "sasl secret", "SCRAM-SHA-256"),
+    tls_fingerprint="ab" * 32,
+    connect_commands=("PRIVMSG NickServ :IDENTIFY command secret",),
+    bind="192.0.2.1",
+    quit_message="bye",
+    flood=Flood(0, 0.5),
+    channels=(Channel("#z", "channel secret", detached=True), Channel("#A"), Channel("#caf\udce9")),
+)
+FULL_USER = User(
+    id=3,
+    name="Alice",
+    password_hash="$argon2id$secret",
+    admin=True,
+    enabled=False,
+    nick="alice",
+    realname="A",
+    timezone="Europe/Berlin",
+    first_helping=5,
+    networks=(FULL_NETWORK, Network(id=4, name="second")),
+)
+
+
+async def test_a_new_store_is_empty(place: Any) -> None:
+    assert place.snapshot.users == ()
+    assert place.snapshot.heads == {}
+    assert (place.snapshot.next_user_id, place.snapshot.next_network_id) == (1, 1)
+
+
+async def test_each_load_is_a_boot_of_its_own(place: Any) -> None:
+    first = place.snapshot.boot
+    assert (await place.restart()).boot == first + 1
+    assert (await place.restart()).boot == first + 2
+
+
+async def test_every_setting_comes_back_as_it_was_put(place: Any) -> None:
+    place.store.put_users([FULL_USER, User(id=1, name="bob")])
+    assert (await place.restart()).users == (User(id=1, name="bob"), FULL_USER)
+
+
+async def test_the_last_put_counts(place: Any) -> None:
+    place.store.put_users([FULL_USER])
+    plain = User(id=3, name="Alice", networks=(Network(id=4, name="renamed"), Network(id=9, name="new")))
+    place.store.put_users([plain])
+    assert (await place.restart()).users == (plain,)
+    swapped = replace(plain, networks=plain.networks[::-1])
+    place.store.put_users([swapped])
+    assert (await place.restart()).users == (swapped,)
+
+
+async def test_removed_is_gone(place: Any) -> None:
+    bob = User(id=5, name="bob")
+    place.store.put_users([FULL_USER, bob])
+    place.store.put_users([], [3])
+    assert (await place.restart()).users == (bob,)
+
+
+async def test_one_put_may_save_and_remove(place: Any) -> None:
+    place.store.put_users([User(id=1, name="alice")])
+    place.store.put_users([User(id=2, name="alice")], [1])
+    assert (await place.restart()).users == (User(id=2, name="alice"),)
+
+
+async def test_removing_who_is_not_there_harms_nobody(place: Any) -> None:
+    place.store.put_users([FULL_USER], [99])
+    assert (await place.restart()).users == (FULL_USER,)
+
+
+async def test_ids_are_never_given_again(place: Any) -> None:
+    place.store.put_users([FULL_USER])
+    place.store.put_users([], [3])
+    snapshot = await place.restart()
+    assert (snapshot.next_user_id, snapshot.next_network_id) == (4, 8)
+    assert (await place.restart()).next_network_id == 8
+
+
+async def test_ids_of_a_network_that_was_there_for_a_moment_are_never_given_again(place: Any) -> None:
+    user = User(id=1, name="a")
+    place.store.put_users([replace(user, networks=(Network(id=12, name="brief"),))])
+    place.store.put_users([user])  # most likely in one batch with the one before
+    snapshot = await place.restart()
+    assert snapshot.users == (user,)
+    assert snapshot.next_network_id == 13
+
+
+async def test_what_was_removed_can_be_put_again(place: Any) -> None:
+    place.store.put_users([FULL_USER])
+    place.store.put_users([replace(FULL_USER, networks=())])
+    await place.restart()
+    place.store.put_users([FULL_USER])
+    assert (await place.restart()).users == (FULL_USER,)
+
+
+async def test_settled_with_nothing_put_returns(place: Any) -> None:
+    await place.store.settled()
+    assert place.store.undurable == 0

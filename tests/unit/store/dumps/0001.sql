@@ -1,0 +1,76 @@
+BEGIN TRANSACTION;
+CREATE TABLE channels (
+    network INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    key BLOB NOT NULL, -- sealed; empty without a key
+    detached INTEGER NOT NULL,
+    PRIMARY KEY (network, place)
+) WITHOUT ROWID;
+INSERT INTO "channels" VALUES(1,0,'#a',X'B83DCA2330601B934BE2ADF72B21D366A50ABAAC230E6814CEE4618201E85222269C20901E6D2A11CF49',1);
+INSERT INTO "channels" VALUES(1,1,X'23636166E9',X'',0);
+CREATE TABLE heads (
+    network INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE messages (
+    network INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    kind INTEGER NOT NULL, -- of bouncer.model.entry.Kind
+    target INTEGER NOT NULL, -- 0: the line belongs to no conversation
+    device TEXT NOT NULL,
+    boot INTEGER NOT NULL,
+    msgid TEXT NOT NULL, -- the network's own, or empty
+    raw BLOB NOT NULL,
+    PRIMARY KEY (network, seq)
+) WITHOUT ROWID;
+INSERT INTO "messages" VALUES(1,1,1790000000001,1,1,'',1,'x',X'406D736769643D78203A626F62216240686F737420505249564D5347202361203A6F6E65');
+INSERT INTO "messages" VALUES(1,2,1790000000002,4,1,'',1,'',X'3A626F62216240686F7374204A4F494E202361');
+INSERT INTO "messages" VALUES(1,3,1790000000003,1,1,'',1,'',X'3A626F62216240686F737420505249564D5347202341203A746872656520FF');
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) WITHOUT ROWID;
+INSERT INTO "meta" VALUES('boot',1);
+INSERT INTO "meta" VALUES('check',X'914BEDEE47F5A808B7F35DB5A5D5070615DD74B98FCAC7B94AA7A39B942E2E089EA484');
+INSERT INTO "meta" VALUES('next_network',2);
+INSERT INTO "meta" VALUES('next_user',2);
+CREATE TABLE networks (
+    id INTEGER PRIMARY KEY,
+    user INTEGER NOT NULL,
+    place INTEGER NOT NULL, -- the order in which its user has them
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    secrets BLOB NOT NULL,
+    deleted_at INTEGER
+);
+INSERT INTO "networks" VALUES(1,1,0,'libera','{"servers": [{"host": "irc.example.org", "port": 6697, "tls": true}], "enabled": true, "nick": "", "alternative_nicks": [], "ident": "", "realname": "", "tls_fingerprint": "", "bind": "", "quit_message": "", "flood": {"burst": 5, "every": 2.0}}',X'4E95D3E490794749BAC14700935DAEA0208F5BE11190285EA586643E044D08089F3AFB1B3CD97EBAB94FC016E4E93699502CCB17B7512A7CE2360D03D970B44B576692A915176D584BDD1409C500D3371F98599AC4BDE56CBF2BCF4B5B4ABABDFCC0773F60AACC63C9F5C67CAF09ECA6C569F78890CA0CF2F96263FA0314BEC31874CB1BF5EC2867F20495154CEBD470D99C',NULL);
+CREATE TABLE positions (
+    network INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (network, device)
+) WITHOUT ROWID;
+INSERT INTO "positions" VALUES(1,'phone',2,1790000000);
+CREATE TABLE targets (
+    id INTEGER PRIMARY KEY,
+    network INTEGER NOT NULL,
+    folded TEXT NOT NULL,
+    name TEXT NOT NULL, -- as it was first spelled
+    UNIQUE (network, folded)
+);
+INSERT INTO "targets" VALUES(1,1,'#a','#a');
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL, -- JSON
+    secrets BLOB NOT NULL, -- sealed JSON
+    deleted_at INTEGER -- NULL while the user exists
+);
+INSERT INTO "users" VALUES(1,'alice','{"admin": true, "enabled": true, "nick": "", "realname": "", "timezone": "UTC", "first_helping": 1000}',X'077E644DCDCF2874D373B000EE34B7577E05BFCE91BA70A32102D3247889617907C475401D009047DDA98DD2D76B4962B7E335719772',NULL);
+CREATE INDEX networks_of_user ON networks (user);
+COMMIT;
+PRAGMA application_id = 1651401586;
+PRAGMA user_version = 1;
