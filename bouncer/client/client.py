@@ -15,7 +15,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from bouncer.client.commands import render_command
 from bouncer.client.connection import Connection, NotConnected, Sent
@@ -170,7 +170,11 @@ class Client:
 
     # --- events ---------------------------------------------------------------------------------------------------
 
-    def on(self, event: str, function: F | None = None, *, ordered: bool = False) -> Any:
+    @overload
+    def on(self, event: str, function: F, *, ordered: bool = False) -> F: ...
+    @overload
+    def on(self, event: str, function: None = None, *, ordered: bool = False) -> Callable[[F], F]: ...
+    def on(self, event: str, function: F | None = None, *, ordered: bool = False) -> F | Callable[[F], F]:
         """Call a function at every ``event``: ``@client.on("privmsg")`` or ``client.on("privmsg", function)``.
 
         Events are the commands and numerics of IRC (``"001"`` and ``"RPL_WELCOME"`` are one), those of the client
