@@ -150,9 +150,6 @@ class Link:
         for message in messages:
             row = tracked.get(message.command)
             effect: Effect = row(state, message) if row is not None else SHOWN
-            reaction = _REACTIONS.get(message.command)
-            if reaction is not None:
-                reaction(self, message)
             if effect is None:
                 continue
             kind, target = effect
@@ -163,6 +160,9 @@ class Link:
             entry = log.append(message, time, kind, target, only=NOBODY if unseen else None)
             if kind:
                 kept.append(entry)
+            reaction = _REACTIONS.get(message.command)
+            if reaction is not None:
+                reaction(self, message)
         if kept:
             self._archive.append(self.network.id, kept)
         self._after_names()

@@ -10,7 +10,7 @@ Kept lines that memory no longer holds come from the store, a page at a time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class Session:
         place: Place,
         offer: CapOffer,
         renderer: Renderer,
-        commands: dict[str, Command],
+        commands: Mapping[str, Command],
         arrival: Arrival,
         ask: Ask,
         timers: Timers,

@@ -34,13 +34,26 @@ class ChannelState:
 class NetworkState:
     """The picture of one network on one connection."""
 
-    __slots__ = ("caps", "channels", "host", "isupport", "motd", "nick", "registered", "umodes", "user", "welcome")
+    __slots__ = (
+        "caps",
+        "channels",
+        "greeted",
+        "host",
+        "isupport",
+        "motd",
+        "nick",
+        "registered",
+        "umodes",
+        "user",
+        "welcome",
+    )
 
     def __init__(self, nick: str) -> None:
         self.nick = nick
         self.user = ""
         self.host = ""
         self.registered = False
+        self.greeted = False  # the greeting has been read to its end; those who attach get ours of it
         self.umodes: set[str] = set()
         self.isupport = ISupport()
         self.channels: CaseMap[ChannelState] = CaseMap(self.isupport.fold)

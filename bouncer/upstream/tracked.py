@@ -193,7 +193,18 @@ def _motd(state: NetworkState, message: Message) -> Effect:
         state.motd.clear()
     elif len(state.motd) < MOTD_LIMIT:
         state.motd.append(message.params[-1] if message.params else "")
-    return SHOWN
+    return _greeting(state, message)
+
+
+def _motd_end(state: NetworkState, message: Message) -> Effect:
+    effect = _greeting(state, message)
+    state.greeted = True
+    return effect
+
+
+def _greeting(state: NetworkState, message: Message) -> Effect:
+    # part of the welcome, which each client gets when it attaches; shown only if somebody asked for it later
+    return SHOWN if state.greeted else None
 
 
 def _umode_is(state: NetworkState, message: Message) -> Effect:
@@ -290,6 +301,15 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         numerics.RPL_ISUPPORT: _isupport,
         numerics.RPL_MOTDSTART: _motd,
         numerics.RPL_MOTD: _motd,
+        numerics.RPL_ENDOFMOTD: _motd_end,
+        numerics.ERR_NOMOTD: _motd_end,
+        numerics.RPL_LUSERCLIENT: _greeting,
+        numerics.RPL_LUSEROP: _greeting,
+        numerics.RPL_LUSERUNKNOWN: _greeting,
+        numerics.RPL_LUSERCHANNELS: _greeting,
+        numerics.RPL_LUSERME: _greeting,
+        numerics.RPL_LOCALUSERS: _greeting,
+        numerics.RPL_GLOBALUSERS: _greeting,
         numerics.RPL_UMODEIS: _umode_is,
         numerics.RPL_VISIBLEHOST: _hosthidden,
         numerics.RPL_NAMREPLY: _names,

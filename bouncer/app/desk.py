@@ -1,0 +1,195 @@
+"""Answers what sessions ask of the world: passwords, places in the house, pages of history, the service.
+
+Owns the tasks that wait for these answers, one for each question, and cancels them at the end. None of them is on the
+path of relayed text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, tzinfo
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bouncer.app.visit import Visit
+from bouncer.core.account import Account
+from bouncer.core.house import House
+from bouncer.core.link import Link
+from bouncer.downstream.commands import COMMANDS
+from bouncer.downstream.deliver import Renderer
+from bouncer.downstream.login import Credentials
+from bouncer.downstream.replay import Replay
+from bouncer.downstream.session import Arrival, Session
+from bouncer.irc import numerics
+from bouncer.model.capability import Capability
+from bouncer.model.errors import Unavailable
+from bouncer.model.ports import History, Page, Records, Timers
+from bouncer.model.questions import ServiceLine
+from bouncer.model.records import FIRST_HELPING_DAYS
+from bouncer.operations.context import Actor, Passwords
+
+logger = logging.getLogger(__name__)
+
+DAY_MS = 24 * 3600 * 1000
+
+Service = Callable[[Actor, str], Awaitable[list[str]]]
+
+
+class Desk:
+    """See `app.visit.Desk` for what visits use of it."""
+
+    def __init__(
+        self,
+        *,
+        house: House,
+        history: History,
+        records: Records,
+        passwords: Passwords,
+        timers: Timers,
+        service: Service,
+        capabilities: Sequence[Capability],
+        hostname: str,
+    ) -> None:
+        self.hostname = hostname
+        self.offered: Mapping[str, str | None] = MappingProxyType(
+            {row.name: row.value for row in capabilities if row.offered}
+        )
+        self._house = house
+        self._history = history
+        self._records = records
+        self._passwords = passwords
+        self._timers = timers
+        self._service = service
+        self._renderer = Renderer(capabilities)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._answers: Mapping[type, Callable[[Session, Any], Awaitable[object]]] = {
+            Page: self._page,
+            ServiceLine: self._service_line,
+        }
+
+    def known(self, user: str) -> bool:
+        """Whether such a user exists."""
+        return self._house.account(user) is not None
+
+    def check(self, credentials: Credentials, address: str, verdict: Callable[[bool], None]) -> None:
+        """Whether user and password belong together. It takes as long for a user that does not exist."""
+        self.spawn(self._check(credentials, address, verdict), f"login {address}")
+
+    async def _check(self, credentials: Credentials, address: str, verdict: Callable[[bool], None]) -> None:
+        account = self._house.account(credentials.login.user)
+        password_hash = account.user.password_hash if account else ""
+        try:
+            right = await self._passwords.verify(password_hash, credentials.password)
+        except Unavailable:
+            right = False
+        right = right and account is not None and account.user.enabled
+        if not right:
+            logger.warning("wrong login from %s", address)
+        verdict(right)
+
+    def admit(self, visit: Visit) -> None:
+        """Find the visitor's network and place, and let it in."""
+        self.spawn(self._admit(visit), f"admit {visit.peer.address}")
+
+    async def _admit(self, visit: Visit) -> None:
+        login = visit.registration.admitted
+        account = self._house.account(login.user) if login else None
+        if login is None or account is None:
+            visit.end("Your account was removed")
+            return
+        link = self._choose(account, login.network)
+        if login.network and link is None:
+            names = ", ".join(network.name for network in account.user.networks) or "none"
+            visit.refuse(numerics.ERR_PASSWDMISMATCH, f"You have no network {login.network}; yours: {names}")
+            return
+        device = visit.registration.device
+        if link is not None:
+            await self._place(account, link, device)
+        if visit.over:
+            return
+        peer = visit.peer
+        session = Session(
+            sink=peer,
+            place=link or account.lobby,
+            offer=visit.offer,
+            renderer=self._renderer,
+            commands=COMMANDS,
+            arrival=Arrival(login, device, peer.address, self._timers.now(), peer.secure),
+            ask=self.ask,
+            timers=self._timers,
+            replay=Replay(self._renderer, zone_of(account.user.timezone)),
+        )
+        if link is not None:
+            link.attach(session, link.positions.get(device, link.log.seq))
+        else:
+            account.lobby.attach(session, [network.name for network in account.user.networks])
+        visit.let_in(session)
+        logger.info("%s attached from %s", account.user.name, peer.address)
+
+    def _choose(self, account: Account, name: str) -> Link | None:
+        if name:
+            return account.link(name)
+        return next(iter(account.links.values())) if len(account.links) == 1 else None
+
+    async def _place(self, account: Account, link: Link, device: str) -> None:
+        """Give a device that was never here a position, durable before it is welcomed."""
+        if device in link.positions:
+            return
+        since = int(self._timers.now() * 1000) - FIRST_HELPING_DAYS * DAY_MS
+        try:
+            seq = await self._history.first_helping(link.network.id, account.user.first_helping, since)
+            if device not in link.positions:
+                link.place_device(device, seq)
+            await self._records.settled()
+        except Unavailable as failure:
+            logger.error("a new device of %s begins at the newest line: %s", account.user.name, failure)
+
+    def ask(self, session: Session, question: object, render: Callable[[Any], None]) -> None:
+        """Answer a session's question when the answer is there; None if it can't be had."""
+        self.spawn(self._answer(session, question, render), f"{type(question).__name__} {session.arrival.login.user}")
+
+    async def _answer(self, session: Session, question: object, render: Callable[[Any], None]) -> None:
+        try:
+            answer: object = await self._answers[type(question)](session, question)
+        except Unavailable as failure:
+            logger.error("no answer for %s: %s", session.arrival.login.user, failure)
+            answer = None
+        render(answer)
+
+    async def _page(self, session: Session, page: Page) -> object:
+        return await self._history.page(page)
+
+    async def _service_line(self, session: Session, line: ServiceLine) -> object:
+        account = self._house.account(session.arrival.login.user)
+        if account is None:
+            return None
+        network = session.place.network.name if isinstance(session.place, Link) else ""
+        return await self._service(Actor(account.user.name, account.user.admin, network), line.text)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something that is nobody's question, but has to end when we do."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self.tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            logger.error("the question %r failed", task.get_name(), exc_info=failure)
+
+    async def close(self) -> None:
+        """Cancel what is still being asked."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def zone_of(name: str) -> tzinfo:
+    """A time zone by its IANA name; UTC for a name that this machine does not know."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC

@@ -1,0 +1,152 @@
+"""Starts the bouncer, keeps it, and ends it: the life of the process.
+
+Owns signals, the first start, reloading, and the order in which things stop. What the parts are is in `wire`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack
+
+from bouncer.app.admin import AdminSocket
+from bouncer.app.config import Config, load_config
+from bouncer.app.greeting import first_start, started
+from bouncer.app.home import Home, HomeLock
+from bouncer.app.wire import Bouncer, assemble, open_store
+from bouncer.model.errors import Refused
+from bouncer.model.records import User
+from bouncer.operations.context import MACHINE
+
+logger = logging.getLogger(__name__)
+
+# A busy loop holds the interpreter; at the default of 5 ms the store's thread would get to write 200 times a second.
+SWITCH_INTERVAL = 0.001
+CERTIFICATE_CHECK = 30.0  # seconds between two looks whether the certificate's file has changed
+PASSWORD_BYTES = 12  # 16 characters: typed once, and no guess
+FAREWELL = b"ERROR :Closing link: the bouncer is going down; your networks come back when it does\r\n"
+FIRST_USER = "admin"
+
+
+def run(home: Home) -> int:
+    """Run the bouncer of a home until it is told to stop; the exit status. What is wrong is one line on stderr."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stderr)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    if os.geteuid() == 0:
+        logger.warning("running as root; a user of its own is safer")
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_live(home))
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not on this platform; the standard loop does the same, slower
+        return None
+    return uvloop.Loop
+
+
+async def _live(home: Home) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    home.make()
+    async with AsyncExitStack() as ending:
+        ending.enter_context(HomeLock(home))
+        config = load_config(home.config)
+        store = open_store(home)
+        ending.callback(store.close)
+        bouncer = assemble(home, config, store)
+        ending.callback(bouncer.passwords.close)
+        store.watch(lambda reason: _store_state(bouncer, reason))
+        ending.push_async_callback(bouncer.desk.close)
+        ending.push_async_callback(bouncer.upstreams.close, "bouncer is going down")
+        await bouncer.listeners.open(map(str, config.listen))
+        ending.push_async_callback(bouncer.listeners.close, FAREWELL)
+        admin = AdminSocket(home.admin_socket, lambda: bouncer.context(MACHINE))
+        await admin.open()
+        ending.push_async_callback(admin.close)
+        password = await _first_user(bouncer)
+        _greet(bouncer, password)
+        bouncer.upstreams.start()
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(home, bouncer))
+        await _watch_certificate(bouncer, stop)
+        logger.info("going down")
+
+
+async def _first_user(bouncer: Bouncer) -> str:
+    """Where there is nobody yet, make an admin; the password, "" if somebody is there."""
+    house = bouncer.house
+    if house.users():
+        return ""
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    user = User(house.new_user_id(), FIRST_USER, await bouncer.passwords.hash(password), admin=True)
+    house.replace(user)
+    bouncer.store.put_users([user])
+    await bouncer.store.settled()
+    return password
+
+
+def _greet(bouncer: Bouncer, password: str) -> None:
+    listeners, fingerprint = bouncer.listeners.addresses, bouncer.tls.fingerprint
+    lines = first_start(FIRST_USER, password, listeners, fingerprint) if password else started(listeners, fingerprint)
+    print("\n".join(lines), flush=True)
+
+
+async def _watch_certificate(bouncer: Bouncer, stop: asyncio.Event) -> None:
+    """Until the end, take a certificate that was replaced in its file into use."""
+    while True:
+        try:
+            async with asyncio.timeout(CERTIFICATE_CHECK):
+                await stop.wait()
+            return
+        except TimeoutError:
+            if bouncer.tls.changed():
+                _reload_certificate(bouncer)
+
+
+def _reload_certificate(bouncer: Bouncer) -> None:
+    try:
+        bouncer.tls.reload()
+        logger.info("new certificate, SHA-256 fingerprint %s", bouncer.tls.fingerprint)
+    except Refused as refusal:
+        logger.error("the certificate stays as it was: %s", refusal)
+
+
+def _reload(home: Home, bouncer: Bouncer) -> None:
+    """SIGHUP: take the settings file and the certificate as they are now; nobody is dropped."""
+    try:
+        config = load_config(home.config)
+    except Refused as refusal:
+        logger.error("the settings stay as they were: %s", refusal)
+        return
+    _reload_certificate(bouncer)
+    bouncer.desk.spawn(_relisten(bouncer, config), "reload")
+
+
+async def _relisten(bouncer: Bouncer, config: Config) -> None:
+    try:
+        await bouncer.listeners.open(map(str, config.listen))
+    except Refused as refusal:
+        logger.error("the listeners stay as they were: %s", refusal)
+        return
+    bouncer.pacing.pace = config.upstream.pace or None
+    logger.info("settings read again; listening on %s", ", ".join(bouncer.listeners.addresses))
+
+
+def _store_state(bouncer: Bouncer, reason: str | None) -> None:
+    """The store has begun to fail, or works again: tell the admins and whoever is attached."""
+    text = f"History can't be stored: {reason}. Text goes on." if reason else "History is stored again."
+    (logger.error if reason else logger.info)("%s", text)
+    for link in bouncer.house.links():
+        link.tell(text)

@@ -1,0 +1,237 @@
+"""Keeps every enabled link connected: one client of `client/` for each, all with one pace of connects.
+
+Owns the clients, and which settings need a new connection. What lines mean is the link's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from bouncer.client import Client, HostPacing, NotConnected, Pace, Reconnect, Register, Sasl, SendQueueFull, Server
+from bouncer.client import Phase as Trying
+from bouncer.client.handlers import KeepAlive
+from bouncer.client.registration import Identity
+from bouncer.core.link import Link
+from bouncer.core.status import Phase
+from bouncer.irc.message import Message
+from bouncer.model.ports import Timers
+from bouncer.model.records import Flood, Network, nick_of, realname_of
+
+logger = logging.getLogger(__name__)
+
+PARTING = 3.0  # seconds for a QUIT to go out; the network's own time-out is the worst that can follow
+SWITCHED_OFF = "switched off with `network disconnect`"
+NO_SERVER = "it has no server; set one with `network update NAME servers=ircs://host:6697`"
+
+_STATES: Mapping[Trying, str] = MappingProxyType(
+    {
+        Trying.IDLE: "disconnected",
+        Trying.WAITING: "waiting",
+        Trying.CONNECTING: "connecting",
+        Trying.CONNECTED: "connecting",  # until 001
+        Trying.STOPPED: "stopped",
+    }
+)
+# What a network is told only when a connection begins.
+_AT_CONNECT = ("servers", "ident", "realname", "server_password", "sasl", "tls_fingerprint", "bind")
+
+
+class Upstream:
+    """One link's way to its network, and the link's Uplink."""
+
+    def __init__(self, link: Link, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers) -> None:
+        self.link = link
+        self._wanted_caps = wanted_caps
+        self._timers = timers
+        first = servers_of(link.network)[0]
+        self.client = Client(first.host, first.port, ssl=first.tls, local_addr=link.network.bind or None)
+        self.client.pace = pace_of(link.network.flood)
+        self._register = Register(nick_of(link.user, link.network))
+        self._register.identity = self._identity()
+        self._register.install(self.client)
+        KeepAlive().install(self.client)
+        self.reconnect = Reconnect(servers_of(link.network), pacing=pacing).install(self.client)
+        self.client.tap(link.receive)
+        self.client.tap_sent(link.sent)
+        # after the handlers above, so that what they decided is known here
+        self.client.on("client_connect", self._opened)
+        self.client.on("registered", self._registered)
+        self.client.on("client_disconnect", self._ended)
+        self.client.on("client_connect_failed", self._ended)
+        self.client.on("client_stopped", self._stopped)
+        link.uplink = self
+
+    @property
+    def registered(self) -> bool:
+        """Whether the network has let us in."""
+        return self._register.registered
+
+    def send(self, message: Message) -> bool:
+        """Queue a line at the network's pace; False if it can't be sent."""
+        try:
+            self.client.send_raw(message)
+        except (NotConnected, SendQueueFull, ValueError) as failure:
+            logger.debug("%s was not sent to %s: %s", message.command, self.link.network.name, failure)
+            return False
+        return True
+
+    def settings_changed(self, before: Network) -> None:
+        """Take the link's settings as they are now; reconnect if some are told to a network only at the start."""
+        network = self.link.network
+        self._register.identity = self._identity()
+        self.client.pace = pace_of(network.flood)
+        self.client.local_addr = network.bind or None
+        if network.servers != before.servers or network.tls_fingerprint != before.tls_fingerprint:
+            self.reconnect.servers = servers_of(network)
+        if any(getattr(network, name) != getattr(before, name) for name in _AT_CONNECT):
+            self.reconnect.reconnect_now("its settings were changed")
+        elif self.registered and nick_of(self.link.user, network) != self.link.state.nick:
+            self.send(Message.lenient("NICK", nick_of(self.link.user, network)))
+
+    async def leave(self, reason: str) -> None:
+        """QUIT and disconnect, within a few seconds."""
+        self.reconnect.stop(reason)
+        if self.client.is_connected:
+            self.send(Message.lenient("QUIT", self.link.network.quit_message or reason))
+        try:
+            async with asyncio.timeout(PARTING):
+                await self.client.disconnect(reason)
+        except TimeoutError:
+            self.client.abort(reason)
+
+    def _identity(self) -> Identity:
+        network, user = self.link.network, self.link.user
+        login = network.sasl
+        sasl = Sasl(login.mechanism or None, login.user, login.password) if login else None
+        return Identity(
+            nick_of(user, network),
+            network.alternative_nicks,
+            network.ident or user.name,
+            realname_of(user, network),
+            network.server_password,
+            sasl,
+            self._wanted_caps,
+        )
+
+    def _opened(self) -> None:
+        self.link.opened(str(self.reconnect.state.server))
+
+    def _registered(self) -> None:
+        logger.info("%s/%s: connected to %s", self.link.user.name, self.link.network.name, self.reconnect.state.server)
+        self.link.registered()
+
+    def _ended(self, reason: str) -> None:
+        state = self.reconnect.state
+        if state.phase is not Trying.STOPPED:
+            self._close(
+                Phase(_STATES[state.phase], self._timers.now(), reason, state.next_attempt or 0.0, str(state.server))
+            )
+
+    def _stopped(self, reason: str) -> None:
+        state = "stopped" if self.link.network.enabled else "disconnected"
+        self._close(Phase(state, self._timers.now(), reason, 0.0, str(self.reconnect.state.server)))
+
+    def _close(self, phase: Phase) -> None:
+        logger.info("%s/%s: %s: %s", self.link.user.name, self.link.network.name, phase.state, phase.reason)
+        self.link.closed(phase)
+
+
+class Upstreams:
+    """All links' upstreams: the house's Connector, and the operations' Dialer."""
+
+    def __init__(self, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers) -> None:
+        self._wanted_caps = wanted_caps
+        self._pacing = pacing
+        self._timers = timers
+        self._upstreams: dict[int, Upstream] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._running = False
+
+    def start(self) -> None:
+        """Connect all links that are there; those that come later connect when they come."""
+        self._running = True
+        for upstream in self._upstreams.values():
+            if upstream.link.network.enabled:
+                upstream.reconnect.start_soon()
+
+    def added(self, link: Link) -> None:
+        """A link has come."""
+        if not link.network.servers or not link.network.enabled:
+            link.phase = Phase("disconnected", self._timers.now(), SWITCHED_OFF if link.network.servers else NO_SERVER)
+        if not link.network.servers:
+            return
+        upstream = Upstream(link, self._wanted_caps, self._pacing, self._timers)
+        self._upstreams[link.network.id] = upstream
+        if self._running and link.network.enabled and link.user.enabled:
+            upstream.reconnect.start_soon()
+
+    def changed(self, link: Link, before: Network) -> None:
+        """A link's settings have changed."""
+        upstream = self._upstreams.get(link.network.id)
+        network = link.network
+        if upstream is None:
+            self.added(link)
+        elif not network.servers:
+            self.removed(link)
+            link.uplink = None
+        elif network.enabled and link.user.enabled:
+            upstream.settings_changed(before)
+            if self._running:
+                upstream.reconnect.start_soon()
+        else:
+            self._leave(upstream, SWITCHED_OFF if link.user.enabled else "the account is switched off")
+
+    def removed(self, link: Link) -> None:
+        """A link has gone."""
+        upstream = self._upstreams.pop(link.network.id, None)
+        if upstream is not None:
+            self._leave(upstream, "the network was removed")
+
+    def connect(self, network_id: int) -> None:
+        """Connect at once if it is not connected."""
+        upstream = self._upstreams.get(network_id)
+        if upstream is not None and not upstream.registered:
+            upstream.reconnect.reconnect_now("connecting on request")
+
+    def disconnect(self, network_id: int) -> None:
+        """Leave a network."""
+        upstream = self._upstreams.get(network_id)
+        if upstream is not None:
+            self._leave(upstream, SWITCHED_OFF)
+
+    def reconnect(self, network_id: int) -> None:
+        """Leave a network and connect again."""
+        upstream = self._upstreams.get(network_id)
+        if upstream is not None:
+            upstream.reconnect.reconnect_now()
+
+    def _leave(self, upstream: Upstream, reason: str) -> None:
+        task = asyncio.get_running_loop().create_task(
+            upstream.leave(reason), name=f"leave {upstream.link.network.name}"
+        )
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def close(self, reason: str) -> None:
+        """Leave all networks, at the same time."""
+        self._running = False
+        await asyncio.gather(*(each.leave(reason) for each in self._upstreams.values()), return_exceptions=True)
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+
+def servers_of(network: Network) -> tuple[Server, ...]:
+    """The network's servers as the client takes them."""
+    return tuple(
+        Server(
+            each.host, each.port, each.tls, network.tls_fingerprint if network.tls_fingerprint and each.tls else None
+        )
+        for each in network.servers
+    )
+
+
+def pace_of(flood: Flood) -> Pace | None:
+    """The network's flood control as the client takes it."""
+    return Pace(flood.burst, flood.every) if flood.burst else None

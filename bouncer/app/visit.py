@@ -1,0 +1,119 @@
+"""One downstream connection from its first byte to its last: the way in, then a session.
+
+Owns the order of these two. What needs an answer from outside (a password, the history) goes through the desk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from bouncer.downstream.deliver import CRLF
+from bouncer.downstream.login import Credentials
+from bouncer.downstream.registration import Registration
+from bouncer.downstream.session import Session
+from bouncer.irc.caps import CapOffer
+from bouncer.irc.message import Message
+from bouncer.net.peer import Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Desk(Protocol):
+    """Where a visit asks."""
+
+    @property
+    def offered(self) -> Mapping[str, str | None]:
+        """The capabilities that clients may ask for, with their values."""
+
+    @property
+    def hostname(self) -> str: ...
+
+    def known(self, user: str) -> bool:
+        """Whether such a user exists. For taking a PASS apart only: no answer depends on it otherwise."""
+
+    def check(self, credentials: Credentials, address: str, verdict: Callable[[bool], None]) -> None:
+        """Find out whether they are right."""
+
+    def admit(self, visit: Visit) -> None:
+        """Make a session for a visit whose registration is complete, or end it with the reason."""
+
+
+class Visit:
+    """The conversation of one connection; `net` calls it."""
+
+    def __init__(self, peer: Peer, desk: Desk) -> None:
+        self.peer = peer
+        self.over = False
+        self._desk = desk
+        self.offer = CapOffer(desk.offered)
+        self.registration = Registration(self.offer, desk.hostname, desk.known)
+        self._session: Session | None = None
+        self._admitting = False
+
+    def receive(self, messages: list[Message]) -> None:
+        """Lines of the client, in order."""
+        if self._session is not None:
+            self._session.receive(messages)
+            return
+        for message in messages:
+            self._write(self.registration.receive(message))
+            self._step()
+            if self.over:
+                return
+
+    def refused(self, count: int) -> None:
+        """Lines were over the limit."""
+        if self._session is not None:
+            self._session.refused(count)
+        else:
+            self._write(self.registration.refused())
+
+    def writable(self) -> None:
+        """The socket takes bytes again."""
+        if self._session is not None:
+            self._session.writable()
+
+    def closed(self, reason: str) -> None:
+        """The connection has ended."""
+        self.over = True
+        if self._session is not None:
+            self._session.gone(reason)
+
+    def _step(self) -> None:
+        registration = self.registration
+        if registration.ended:
+            self.end(registration.ended)
+        elif registration.question is not None:
+            self._desk.check(registration.question, self.peer.address, self._verdict)
+        elif registration.admitted is not None and not self._admitting:
+            self._admitting = True
+            self._desk.admit(self)
+
+    def _verdict(self, right: bool) -> None:
+        if not self.over:
+            self._write(self.registration.answer(right))
+            self._step()
+
+    def let_in(self, session: Session) -> None:
+        """Go on as this session, with what the client said too early."""
+        self._session = session
+        self.peer.registered()
+        rest = list(self.registration.rest)
+        self.registration.rest.clear()
+        session.receive(rest)
+
+    def end(self, reason: str) -> None:
+        """Close, with a word why."""
+        self.over = True
+        self.peer.close(Message.lenient("ERROR", f"Closing link: {reason}").raw + CRLF)
+
+    def refuse(self, numeric: str, text: str) -> None:
+        """Close after a numeric that says why."""
+        self._write([Message.lenient(numeric, "*", text, source=self._desk.hostname)])
+        self.end(text)
+
+    def _write(self, replies: list[Message]) -> None:
+        if replies:
+            self.peer.write(b"".join(reply.raw + CRLF for reply in replies))

@@ -1,0 +1,163 @@
+"""The composition root: the only place that knows every class, and assembles the tables.
+
+Owns who is given what. What happens with the whole, and when, is the supervisor's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bouncer import __version__
+from bouncer.app.certificates import ListenerCertificate
+from bouncer.app.clock import LoopTimers
+from bouncer.app.config import Config, load_config
+from bouncer.app.desk import Desk
+from bouncer.app.home import Home, HomeLock
+from bouncer.app.passwords import PasswordHasher
+from bouncer.app.upstreams import Upstreams
+from bouncer.app.visit import Visit
+from bouncer.caps.table import CAPABILITIES
+from bouncer.client import HostPacing
+from bouncer.core.house import House
+from bouncer.core.link import Link
+from bouncer.model.records import Network
+from bouncer.net.listen import Listeners
+from bouncer.net.tls import ServerTls
+from bouncer.operations.context import MACHINE, Actor, Context, Facts
+from bouncer.service.answer import answer
+from bouncer.store.secrets import open_box
+from bouncer.store.sqlite import Store
+from bouncer.upstream.tracked import TRACKED
+
+WANTED_CAPS = frozenset(row.name for row in CAPABILITIES if row.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Bouncer:
+    """The parts of a running bouncer."""
+
+    house: House
+    store: Store
+    passwords: PasswordHasher
+    upstreams: Upstreams
+    desk: Desk
+    listeners: Listeners
+    tls: ServerTls
+    pacing: HostPacing
+    context: Callable[[Actor], Context]
+
+
+def open_store(home: Home) -> Store:
+    """The home's database. Raises Refused with one clear sentence."""
+    return Store.open(home.database, open_box(home.secret_key, home.database))
+
+
+def assemble(home: Home, config: Config, store: Store) -> Bouncer:
+    """Make a bouncer of its parts; nothing is connected or listened to yet. Raises Refused."""
+    loop = asyncio.get_running_loop()
+    timers = LoopTimers(loop)
+    started = time.time()
+    tls = ServerTls(config.tls.certificate, config.hostname)
+    pacing = HostPacing(config.upstream.pace or None)
+    upstreams = Upstreams(WANTED_CAPS, pacing, timers)
+    snapshot = store.load()
+    store.attach(loop)
+    house = House(
+        snapshot,
+        records=store,
+        archive=store,
+        tracked=TRACKED,
+        timers=timers,
+        hostname=config.hostname,
+        version=__version__,
+        connector=upstreams,
+    )
+    for user in snapshot.users:
+        house.replace(user)
+    passwords = PasswordHasher()
+    certs = ListenerCertificate(config.tls.certificate, config.hostname, tls)
+
+    class Process:
+        """What the process knows of itself."""
+
+        def facts(self) -> Facts:
+            return Facts(__version__, True, started, listeners.addresses, store.undurable, 0)
+
+    def context(actor: Actor) -> Context:
+        return Context(house, store, passwords, certs, upstreams, Process(), actor, time.time())
+
+    async def service(actor: Actor, text: str) -> list[str]:
+        return await answer(context(actor), text)
+
+    desk = Desk(
+        house=house,
+        history=store,
+        records=store,
+        passwords=passwords,
+        timers=timers,
+        service=service,
+        capabilities=CAPABILITIES,
+        hostname=config.hostname,
+    )
+    listeners = Listeners(lambda peer: Visit(peer, desk), tls)
+    return Bouncer(house, store, passwords, upstreams, desk, listeners, tls, pacing, context)
+
+
+class Unconnected:
+    """Connector and Dialer of a house that nobody runs: settings are changed, nothing is dialled."""
+
+    def added(self, link: Link) -> None: ...
+
+    def changed(self, link: Link, before: Network) -> None: ...
+
+    def removed(self, link: Link) -> None: ...
+
+    def connect(self, network_id: int) -> None: ...
+
+    def disconnect(self, network_id: int) -> None: ...
+
+    def reconnect(self, network_id: int) -> None: ...
+
+
+@asynccontextmanager
+async def offline_context(home: Home) -> AsyncIterator[Context]:
+    """For commands while no bouncer runs on that home: they work on the database. Raises Refused."""
+    config = load_config(home.config)
+    home.make()
+    with HomeLock(home):
+        store = open_store(home)
+        passwords = PasswordHasher()
+        try:
+            snapshot = store.load()
+            loop = asyncio.get_running_loop()
+            store.attach(loop)
+            nobody = Unconnected()
+            house = House(
+                snapshot,
+                records=store,
+                archive=store,
+                tracked=TRACKED,
+                timers=LoopTimers(loop),
+                hostname=config.hostname,
+                version=__version__,
+                connector=nobody,
+            )
+            for user in snapshot.users:
+                house.replace(user)
+
+            class Process:
+                """A process that runs nothing."""
+
+                def facts(self) -> Facts:
+                    return Facts(__version__)
+
+            certs = ListenerCertificate(config.tls.certificate, config.hostname, None)
+            yield Context(house, store, passwords, certs, nobody, Process(), MACHINE, time.time())
+            await store.settled()
+        finally:
+            passwords.close()
+            store.close()

@@ -1,0 +1,172 @@
+"""A network goes and comes back: clients are told, keep their channels, and get the difference."""
+
+from __future__ import annotations
+
+from tests.play.stage import Stage
+
+NOTE = ":*bouncer!bouncer@bouncer NOTICE alice :"
+
+
+async def test_clients_are_told_why_and_when(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached()
+    upstream.hangs_up("the server went away")
+    phone.gets(f"{NOTE}Disconnected from example: the server went away. Next try in 2 s.")
+    upstream.welcomes()
+    phone.gets(
+        f"{NOTE}Connected to example (irc.example:6697).",
+    )
+
+
+async def test_the_same_failure_is_told_once(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached()
+    for _ in range(5):
+        upstream.hangs_up("connection refused")
+    assert len(phone.lines()) == 1
+    upstream.hangs_up("no route to host")
+    assert len(phone.lines()) == 1
+
+
+async def test_text_is_refused_at_once_and_never_queued(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached()
+    upstream.hangs_up("gone")
+    phone.lines()
+    phone.says("PRIVMSG #c :hello?")
+    phone.gets(":irc.example 404 alice #c :Not sent: example is not connected: gone")
+    upstream.welcomes()
+    assert upstream.heard() == []
+
+
+async def test_channels_stay_and_only_what_changed_is_told(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    assert upstream.heard() == ["JOIN #c"]
+    upstream.joins("#c", "@bob", "carl", "dave", topic="Tea")
+    phone = await stage.attached()
+    upstream.hangs_up("gone")
+    phone.lines()
+    upstream.welcomes()
+    assert upstream.heard() == ["JOIN #c"]
+    phone.lines()
+    upstream.joins("#c", "bob", "@carl", "erin", topic="Coffee")
+    phone.gets(
+        ":dave PART #c :Gone while the network was away",
+        ":erin JOIN #c",
+        ":irc.example MODE #c -o+o bob carl",
+        ":irc.example TOPIC #c Coffee",
+    )
+
+
+async def test_nothing_is_told_of_a_channel_that_is_as_it_was(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob", topic="Tea")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    upstream.welcomes()
+    phone.lines()
+    upstream.joins("#c", "@bob", topic="Tea")
+    phone.gets_nothing()
+    upstream.says(":bob!b@h PRIVMSG #c :wb")
+    phone.gets(":bob!b@h PRIVMSG #c :wb")
+
+
+async def test_a_channel_that_will_not_have_us_again_leaves_the_screens(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    upstream.welcomes()
+    phone.lines()
+    upstream.says(":irc.example 474 alice #c :Cannot join channel (+b)")
+    phone.gets(
+        ":irc.example 474 alice #c :Cannot join channel (+b)",
+        ":alice!al@home.example PART #c :Could not join again: Cannot join channel (+b)",
+    )
+    (channel,) = upstream.link.status().channels
+    assert not channel.joined
+    assert channel.reason == "Cannot join channel (+b)"
+
+
+async def test_another_nick_after_the_return_is_told(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes("alice")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    phone.lines()
+    upstream.welcomes("alice_")
+    assert ":alice NICK alice_" in phone.lines()
+
+
+async def test_who_comes_while_it_is_down_sees_the_channels_and_why(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob", topic="Tea")
+    upstream.hangs_up("gone")
+    phone = await stage.device()
+    lines = await phone.gets_soon()
+    assert any(line.endswith(" JOIN #c") for line in lines)
+    assert any(" 353 " in line and "@bob" in line for line in lines)
+    assert lines[-1] == f"{NOTE}example is not connected: gone."
+
+
+async def test_who_comes_before_the_first_connection_is_let_in(stage: Stage) -> None:
+    stage.user()
+    phone = await stage.device()
+    lines = await phone.gets_soon()
+    assert lines[0] == ":bnc.example 001 alice :Welcome to example, alice"
+    stage.upstream().welcomes()
+    phone.lines()
+    stage.upstream().joins("#c")
+    assert phone.lines()[0] == ":alice!al@home.example JOIN #c"
+
+
+async def test_lines_that_were_still_waiting_are_given_back(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached()
+    sent = upstream.link.sent
+    upstream.link.sent = lambda messages, now: None  # type: ignore[method-assign]  # the pacer holds them
+    phone.says("PRIVMSG #c :held")
+    upstream.link.sent = sent  # type: ignore[method-assign]
+    upstream.hangs_up("gone")
+    assert phone.lines() == [
+        f"{NOTE}Not sent, the connection ended: held",
+        f"{NOTE}Disconnected from example: gone. Next try in 2 s.",
+    ]
+
+
+async def test_a_network_that_gives_us_a_strange_nick_hurts_nobody(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.link.opened("irc.example:6697")
+    upstream.says(
+        ":irc.example 001 :a b",
+        "::x 001 ::y :z",
+        ":irc.example 001",
+        ":x JOIN :#a b",
+        ":x NICK :a b",
+        ":x MODE",
+        ":x 353",
+    )
+    upstream.says(":irc.example 001 bob :Welcome", ":bob!b@h JOIN #c", ":irc.example 366 bob #c :End")
+    upstream.registered = True
+    upstream.link.registered()
+    lines = await (await stage.device()).gets_soon()
+    assert lines[0].startswith(":irc.example 001 bob ")
+    assert any(line == ":bob!b@h JOIN #c" for line in lines)
