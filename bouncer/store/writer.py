@@ -193,8 +193,8 @@ class Writer:
     def _hand_over(self, units: int, work: tuple[Any, ...]) -> None:
         self._queue.append(work)
         self._put += units
-        if self._put - self._taken >= self._threshold:
-            self._woken.set()
+        if self._put - self._taken >= self._threshold and not self._woken.is_set():
+            self._woken.set()  # once: setting takes a lock, and the thread may take a millisecond to get its turn
 
     # -- the thread's side ---------------------------------------------------------------------------------------
 
