@@ -29,7 +29,7 @@ class ListenerCertificate:
         """Make a new self-signed one. Raises Refused for one that an authority has signed."""
         if self._path.exists() and not self._read().self_signed:
             raise Refused(
-                f"The certificate {self._path} is signed by an authority; renew it there, and put the new one in its place"
+                f"The certificate {self._path} is signed by an authority; renew it there and put the new one here"
             )
         try:
             write_private(self._path, make_certificate(self._hostname, datetime.now(UTC)))

@@ -20,9 +20,9 @@ from bouncer.core.house import House
 from bouncer.core.link import Link
 from bouncer.downstream.commands import COMMANDS
 from bouncer.downstream.deliver import Renderer
-from bouncer.downstream.login import Credentials
+from bouncer.downstream.login import Arrival, Credentials
 from bouncer.downstream.replay import Replay
-from bouncer.downstream.session import Arrival, Session
+from bouncer.downstream.session import Session
 from bouncer.irc import numerics
 from bouncer.model.capability import Capability
 from bouncer.model.errors import Unavailable

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -17,6 +16,7 @@ from bouncer.app.admin import AdminSocket
 from bouncer.app.config import Config, load_config
 from bouncer.app.greeting import first_start, started
 from bouncer.app.home import Home, HomeLock
+from bouncer.app.passwords import generated_password
 from bouncer.app.wire import Bouncer, assemble, open_store
 from bouncer.model.errors import Refused
 from bouncer.model.records import User
@@ -27,7 +27,6 @@ logger = logging.getLogger(__name__)
 # A busy loop holds the interpreter; at the default of 5 ms the store's thread would get to write 200 times a second.
 SWITCH_INTERVAL = 0.001
 CERTIFICATE_CHECK = 30.0  # seconds between two looks whether the certificate's file has changed
-PASSWORD_BYTES = 12  # 16 characters: typed once, and no guess
 FAREWELL = b"ERROR :Closing link: the bouncer is going down; your networks come back when it does\r\n"
 FIRST_USER = "admin"
 
@@ -89,7 +88,7 @@ async def _first_user(bouncer: Bouncer) -> str:
     house = bouncer.house
     if house.users():
         return ""
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    password = generated_password()
     user = User(house.new_user_id(), FIRST_USER, await bouncer.passwords.hash(password), admin=True)
     house.replace(user)
     bouncer.store.put_users([user])
@@ -98,8 +97,9 @@ async def _first_user(bouncer: Bouncer) -> str:
 
 
 def _greet(bouncer: Bouncer, password: str) -> None:
-    listeners, fingerprint = bouncer.listeners.addresses, bouncer.tls.fingerprint
-    lines = first_start(FIRST_USER, password, listeners, fingerprint) if password else started(listeners, fingerprint)
+    """Say on standard output how to connect; the first time with the password, which is said once."""
+    addresses, fingerprint = bouncer.listeners.addresses, bouncer.tls.fingerprint
+    lines = first_start(FIRST_USER, password, addresses, fingerprint) if password else started(addresses, fingerprint)
     print("\n".join(lines), flush=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bouncer.core.link import Link
 from bouncer.core.lobby import Lobby
-from bouncer.downstream.session import Session
+from bouncer.downstream.place import Attached
 from bouncer.model.records import User
 
 
@@ -22,6 +22,6 @@ class Account:
         return self.links.get(network.id) if network else None
 
     @property
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[Attached]:
         """All attached clients, on any network and on none."""
         return [*self.lobby.sessions, *(session for link in self.links.values() for session in link.sessions)]

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from bouncer.core.resync import AFTER_JOIN, difference
 from bouncer.core.status import ChannelStatus, LinkStatus, Phase
-from bouncer.downstream.session import Session
+from bouncer.downstream.place import Attached
 from bouncer.downstream.welcome import welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
@@ -60,7 +60,7 @@ class Link:
         self.log = log
         self.state = NetworkState(nick_of(user, network))
         self.uplink: Uplink | None = None
-        self.sessions: list[Session] = []
+        self.sessions: list[Attached] = []
         self.positions = dict(positions)
         self.phase = Phase("disconnected", timers.now())
         self._archive = archive
@@ -72,7 +72,7 @@ class Link:
         self._screen: CaseMap[ChannelState] = CaseMap()  # channels that clients still show and we are not in yet
         self._refusals: CaseMap[str] = CaseMap()  # why a channel could not be joined
         self._keys: CaseMap[str] = CaseMap()
-        self._own: dict[int, tuple[Message, Session]] = {}  # by identity: lines on their way through the pacer
+        self._own: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
         self._detached = frozenset[str]()  # folded names of the channels kept from the clients' screens
         self._told_nick = ""  # under which the clients know themselves from the last connection
         self._was_down = False
@@ -114,7 +114,7 @@ class Link:
         """Whether a channel is kept from the clients' screens."""
         return bool(self._detached) and self.state.isupport.fold(channel) in self._detached
 
-    def attach(self, session: Session, position: int) -> None:
+    def attach(self, session: Attached, position: int) -> None:
         """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
         self.sessions.append(session)
         greeting = b"".join(session.rendered(message) for message in welcome(self, self._version))
@@ -122,13 +122,13 @@ class Link:
         if self.down:
             session.reply(self._note(f"{self.down}."))
 
-    def detach(self, session: Session) -> None:
+    def detach(self, session: Attached) -> None:
         """A session has ended."""
         if session in self.sessions:
             self.sessions.remove(session)
         self.log.trim()
 
-    def confirm(self, session: Session) -> None:
+    def confirm(self, session: Attached) -> None:
         """A device counts as far as the least that any of its sessions has confirmed."""
         device = session.device
         least = min(each.confirmed for each in self.sessions if each.device == device)
@@ -258,7 +258,7 @@ class Link:
 
     # --- towards the network
 
-    def send(self, session: Session, message: Message) -> None:
+    def send(self, session: Attached, message: Message) -> None:
         """Pass a client's line on, at the network's pace, or refuse it at once with the reason."""
         down = self.down
         if down:
@@ -328,7 +328,7 @@ class Link:
             self._archive.append(self.network.id, kept)
         self.log.wake()
 
-    def _said(self, message: Message, target: str, session: Session, stamp: int) -> Entry:
+    def _said(self, message: Message, target: str, session: Attached, stamp: int) -> Entry:
         state = self.state
         said = Message.lenient(message.command, target, *message.params[1:], source=state.source)
         kind = OWN_TEXT[message.command]

@@ -5,7 +5,7 @@ Owns the answers such a client gets. Must not know any network.
 
 from __future__ import annotations
 
-from bouncer.downstream.session import Session
+from bouncer.downstream.place import Attached
 from bouncer.downstream.welcome import welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
@@ -25,13 +25,13 @@ class Lobby:
         self.log = Log()
         self.state = NetworkState(user.nick or user.name)
         self.channels: CaseMap[ChannelState] = CaseMap()
-        self.sessions: list[Session] = []
+        self.sessions: list[Attached] = []
         self.server = hostname
         self.title = "bouncer"
         self.down = NOT_BOUND
         self._version = version
 
-    def attach(self, session: Session, networks: list[str]) -> None:
+    def attach(self, session: Attached, networks: list[str]) -> None:
         """Let a client in, and tell it what it can choose from."""
         self.sessions.append(session)
         session.start(b"".join(session.rendered(message) for message in welcome(self, self._version)), 0)
@@ -39,16 +39,16 @@ class Lobby:
         text = f"You are not attached to a network. Log in as user/network; yours: {names}"
         session.reply(Message.lenient("NOTICE", self.state.nick, text, source=SERVICE_SOURCE))
 
-    def detach(self, session: Session) -> None:
+    def detach(self, session: Attached) -> None:
         """A session has ended."""
         if session in self.sessions:
             self.sessions.remove(session)
 
-    def send(self, session: Session, message: Message) -> None:
+    def send(self, session: Attached, message: Message) -> None:
         """There is nobody to send to."""
         session.say(numerics.ERR_CANNOTSENDTOCHAN, message.param(0) or "*", f"Not sent: {NOT_BOUND}")
 
-    def confirm(self, session: Session) -> None:
+    def confirm(self, session: Attached) -> None:
         """Nothing is kept here."""
 
     def is_detached(self, channel: str) -> bool:

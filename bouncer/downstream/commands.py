@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from bouncer.downstream import welcome
 from bouncer.downstream.dispatch import Command
-from bouncer.downstream.session import Session
+from bouncer.downstream.place import Attached
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
 from bouncer.model.questions import ServiceLine
@@ -22,37 +22,37 @@ SERVICE_NICKS = frozenset({SERVICE, "bouncerserv", "*status"})  # the names that
 ALREADY = "You may not reregister"
 
 
-def _tell(session: Session, messages: Iterable[Message]) -> None:
+def _tell(session: Attached, messages: Iterable[Message]) -> None:
     session.reply_lines(b"".join(session.rendered(message) for message in messages))
 
 
-def _ping(session: Session, message: Message) -> None:
+def _ping(session: Attached, message: Message) -> None:
     session.reply(Message.lenient("PONG", session.place.server, message.param(0), source=session.place.server))
 
 
-def _pong(session: Session, message: Message) -> None:
+def _pong(session: Attached, message: Message) -> None:
     session.prove(message.params[-1])
 
 
-def _quit(session: Session, message: Message) -> None:
+def _quit(session: Attached, message: Message) -> None:
     session.close("Quit: " + message.param(0, session.nick))
 
 
-def _cap(session: Session, message: Message) -> None:
+def _cap(session: Attached, message: Message) -> None:
     for reply in session.offer.receive(message):
         session.say(reply[0], *reply[1:])
     session.recapped()
 
 
-def _registered(session: Session, message: Message) -> None:
+def _registered(session: Attached, message: Message) -> None:
     session.say(numerics.ERR_ALREADYREGISTERED, ALREADY)
 
 
-def _authenticate(session: Session, message: Message) -> None:
+def _authenticate(session: Attached, message: Message) -> None:
     session.say(numerics.ERR_SASLALREADY, "You have already authenticated using SASL")
 
 
-def _text(session: Session, message: Message) -> None:
+def _text(session: Attached, message: Message) -> None:
     targets = message.param(0).split(",")
     if not SERVICE_NICKS.isdisjoint(map(str.lower, targets)):
         rest = [target for target in targets if target.lower() not in SERVICE_NICKS]
@@ -64,7 +64,7 @@ def _text(session: Session, message: Message) -> None:
     session.place.send(session, message)
 
 
-def _ask_service(session: Session, text: str) -> None:
+def _ask_service(session: Attached, text: str) -> None:
     if text[:1] == "\x01":
         return  # a CTCP has no words for us
 
@@ -75,7 +75,7 @@ def _ask_service(session: Session, text: str) -> None:
     session.ask(ServiceLine(text), render)
 
 
-def _join(session: Session, message: Message) -> None:
+def _join(session: Attached, message: Message) -> None:
     """Of channels that we are in already the client gets what a server says after a JOIN; the network gets the rest."""
     place = session.place
     names, keys = message.param(0).split(","), message.param(1).split(",")
@@ -94,7 +94,7 @@ def _join(session: Session, message: Message) -> None:
         place.send(session, message.replace(params=params))
 
 
-def _channel_mode(session: Session, message: Message) -> None:
+def _channel_mode(session: Attached, message: Message) -> None:
     channel = session.place.channels.get(message.param(0))
     if len(message.params) == 1 and channel and channel.created:
         _tell(session, welcome.modes(session.place, channel))
@@ -102,7 +102,7 @@ def _channel_mode(session: Session, message: Message) -> None:
         session.place.send(session, message)
 
 
-def _topic(session: Session, message: Message) -> None:
+def _topic(session: Attached, message: Message) -> None:
     channel = session.place.channels.get(message.param(0))
     if len(message.params) != 1 or not channel or not channel.synced:
         session.place.send(session, message)
@@ -112,7 +112,7 @@ def _topic(session: Session, message: Message) -> None:
         session.say(numerics.RPL_NOTOPIC, channel.name, "No topic is set.")
 
 
-def _names(session: Session, message: Message) -> None:
+def _names(session: Attached, message: Message) -> None:
     channel = session.place.channels.get(message.param(0))
     if len(message.params) == 1 and channel and channel.synced:
         _tell(session, welcome.names(session.place, channel))
@@ -120,7 +120,7 @@ def _names(session: Session, message: Message) -> None:
         session.place.send(session, message)
 
 
-def _motd(session: Session, message: Message) -> None:
+def _motd(session: Attached, message: Message) -> None:
     if message.params:
         session.place.send(session, message)
     else:

@@ -8,7 +8,7 @@ get the same bytes, from the same rendering.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from bouncer.irc.message import Message, render_tags
@@ -112,7 +112,7 @@ class Renderer:
         rest = render_tags(kept)
         return f"{first};{rest}" if first and rest else first or rest
 
-    def burst(self, log: Log, start: int, end: int, profile: int, reader: Hashable) -> bytes:
+    def burst(self, log: Log, start: int, end: int, profile: int, reader: object) -> bytes:
         """The lines from place ``start`` to ``end`` of the log for one reader, in one piece.
 
         Readers with equal profiles at the same place share it, unless a line in it is for one of them alone.

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from bouncer.downstream.place import Attached
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
 
-if TYPE_CHECKING:
-    from bouncer.downstream.session import Session
-
-Handler = Callable[["Session", Message], None]
+Handler = Callable[[Attached, Message], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,7 @@ class Command:
     least: int = 0
 
 
-def dispatch(table: Mapping[str, Command], session: Session, message: Message) -> None:
+def dispatch(table: Mapping[str, Command], session: Attached, message: Message) -> None:
     """Do what a registered client says. A command without a row goes to the network as it is."""
     row = table.get(message.command)
     if row is None:

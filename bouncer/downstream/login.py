@@ -32,6 +32,17 @@ class Credentials:
     realname: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who has come in, and how."""
+
+    login: Login
+    device: str  # the key of its position: the name given, or a stand-in
+    address: str
+    since: float
+    secure: bool = False
+
+
 def parse_login(text: str) -> Login:
     """Take ``user[/network][@device]`` apart; the two suffixes may come in either order."""
     user, network, device = text, "", ""

@@ -1,16 +1,76 @@
-"""What a session sees of the network it is attached to. `core` gives it; this room only says what it needs."""
+"""The two shapes that meet in an attachment: a client as its network sees it, and the network as a client sees it.
+
+Owns both ports, so that neither side needs to know the other's class.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
+from bouncer.downstream.login import Arrival
+from bouncer.irc.caps import CapOffer
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
 from bouncer.model.log import Log
 from bouncer.model.state import ChannelState, NetworkState
 
-if TYPE_CHECKING:
-    from bouncer.downstream.session import Session
+
+class Attached(Protocol):
+    """A client that is registered with us."""
+
+    @property
+    def arrival(self) -> Arrival: ...
+
+    @property
+    def device(self) -> str:
+        """The key of its position."""
+
+    @property
+    def confirmed(self) -> int:
+        """The kept line up to which it has proved to have read."""
+
+    @property
+    def place(self) -> Place: ...
+
+    @property
+    def nick(self) -> str:
+        """What its lines are addressed to."""
+
+    @property
+    def profile(self) -> int:
+        """Its capabilities, see `deliver`."""
+
+    @property
+    def offer(self) -> CapOffer:
+        """Its negotiation of capabilities; after a change call :meth:`recapped`."""
+
+    def recapped(self) -> None:
+        """Its capabilities have changed."""
+
+    def prove(self, token: str) -> bool:
+        """It has sent a PONG; True if the token was one of ours."""
+
+    def start(self, welcome: bytes, position: int) -> None:
+        """Come in: the welcome, all kept text after ``position``, then what comes."""
+
+    def rendered(self, message: Message) -> bytes:
+        """A line of ours as this client takes it; b"" if it is not to see it."""
+
+    def reply(self, *messages: Message) -> None:
+        """Answer the client, behind all that the log held when it asked."""
+
+    def reply_lines(self, lines: bytes) -> None:
+        """Like :meth:`reply`, for lines that are rendered already (each with its line end)."""
+
+    def say(self, numeric: str, *params: str) -> None:
+        """Answer with a numeric, addressed to the client's nick."""
+
+    def ask(self, question: object, render: Callable[[Any], None]) -> None:
+        """Ask the world outside; ``render`` gets the answer. Until then the client's later commands are parked."""
+
+    def close(self, reason: str) -> None:
+        """End this client's connection with a word why."""
 
 
 class Place(Protocol):
@@ -21,7 +81,7 @@ class Place(Protocol):
 
     @property
     def state(self) -> NetworkState:
-        """The picture of now; of a network that is down, one with nothing but our nick."""
+        """The picture of now, or the last one of a network that is down."""
 
     @property
     def channels(self) -> CaseMap[ChannelState]:
@@ -39,13 +99,13 @@ class Place(Protocol):
     def down(self) -> str:
         """Why nothing can be sent, in one sentence; "" if it can."""
 
-    def send(self, session: Session, message: Message) -> None:
+    def send(self, session: Attached, message: Message) -> None:
         """Pass a line on to the network, or tell the session why not."""
 
-    def confirm(self, session: Session) -> None:
+    def confirm(self, session: Attached) -> None:
         """The session's ``confirmed`` has moved on."""
 
-    def detach(self, session: Session) -> None:
+    def detach(self, session: Attached) -> None:
         """The session has ended."""
 
     def is_detached(self, channel: str) -> bool:

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
 
 from bouncer.downstream.deliver import CRLF, Renderer
+from bouncer.downstream.place import Attached
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept
-
-if TYPE_CHECKING:
-    from bouncer.downstream.session import Session
 
 PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the rest in the store, not in memory
 ACTION = "\x01ACTION "
@@ -34,7 +31,7 @@ class Replay:
         self._zone = zone
         self._batches = 0
 
-    def kept(self, session: Session, rows: Sequence[Kept]) -> bytes:
+    def kept(self, session: Attached, rows: Sequence[Kept]) -> bytes:
         """The bytes for lines out of the store."""
         network = session.place.log.network
         lines = []
@@ -43,12 +40,12 @@ class Replay:
             lines.append((entry, message_ids(row.boot, network)))
         return self._render(session, lines)
 
-    def entries(self, session: Session, entries: Iterable[Entry]) -> bytes:
+    def entries(self, session: Attached, entries: Iterable[Entry]) -> bytes:
         """The bytes for lines out of the log."""
         ids = session.place.log.ids
         return self._render(session, [(entry, ids) for entry in entries])
 
-    def _render(self, session: Session, lines: Sequence[tuple[Entry, str]]) -> bytes:
+    def _render(self, session: Attached, lines: Sequence[tuple[Entry, str]]) -> bytes:
         renderer, profile = self._renderer, session.profile
         echo = profile & renderer.echo
         place = session.place
@@ -74,7 +71,7 @@ class Replay:
             self._batch(session, target, pieces) for target, pieces in conversations.items()
         )
 
-    def _batch(self, session: Session, target: str, lines: list[bytes]) -> bytes:
+    def _batch(self, session: Attached, target: str, lines: list[bytes]) -> bytes:
         self._batches += 1
         name = f"r{self._batches:x}"
         server = session.place.server

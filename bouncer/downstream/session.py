@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bouncer.downstream.deliver import CRLF, Renderer
 from bouncer.downstream.dispatch import Command, dispatch
-from bouncer.downstream.login import Login
+from bouncer.downstream.login import Arrival
 from bouncer.downstream.place import Place
 from bouncer.downstream.replay import Replay
 from bouncer.irc.caps import CapOffer
@@ -33,17 +32,6 @@ IDLE_PING = 90.0  # seconds of silence after which a client is asked for a sign 
 PING_TIMEOUT = 60.0  # ... and how long it may take; phones wake slowly
 
 Ask = Callable[["Session", object, Callable[[Any], None]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Who has come in, and how."""
-
-    login: Login
-    device: str  # the key of its position: the name given, or a stand-in
-    address: str
-    since: float
-    secure: bool = False
 
 
 class Session:

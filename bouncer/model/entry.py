@@ -5,7 +5,6 @@ Owns the kinds of lines that history keeps. Must not know how a line is rendered
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from enum import IntEnum
 from typing import Final
 
@@ -53,8 +52,8 @@ class Entry:
         kind: Kind = Kind.NONE,
         target: str = "",
         device: str = "",
-        origin: Hashable = None,
-        only: Hashable = None,
+        origin: object = None,
+        only: object = None,
     ) -> None:
         self.seq = seq
         self.time = time

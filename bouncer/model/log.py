@@ -9,7 +9,6 @@ place is exact, and live as long as the process. Sequence numbers count kept lin
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Protocol
 
 from bouncer.irc.message import Message
@@ -88,8 +87,8 @@ class Log:
         target: str = "",
         *,
         device: str = "",
-        origin: Hashable = None,
-        only: Hashable = None,
+        origin: object = None,
+        only: object = None,
     ) -> Entry:
         """Add a line at the head; one of a kind that is kept takes the next sequence number."""
         if kind:
