@@ -5,6 +5,7 @@ Owns the file's shape and its error messages. Must not know what there is alread
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,14 +26,20 @@ MISTAKES_LIMIT = 50  # told at once: more than that is not the file that was mea
 INLINE_LIMIT = 100  # characters of a list on one line; a longer one gets a line per item
 
 
+_RAW_CONTROLS = re.compile("[\x7f-\x9f]")  # TOML lets them stand; a terminal obeys them
+
+
 class Mistakes(Refused):
     """A file that can't be applied. ``lines`` are its mistakes, each a sentence with its line number."""
 
     def __init__(self, lines: Sequence[str]) -> None:
         more = len(lines) - MISTAKES_LIMIT
         self.lines = (*lines[:MISTAKES_LIMIT], *([f"and {more} more"] if more > 0 else []))
-        count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
-        super().__init__(f"nothing was changed, the file has {count}: {'; '.join(self.lines)}")
+        if len(lines) == 1:
+            super().__init__(f"nothing was changed, the file has a mistake: {lines[0]}")
+        else:
+            shown = "".join(f"\n  {line}" for line in self.lines)
+            super().__init__(f"nothing was changed, the file has {len(lines)} mistakes:{shown}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,4 +260,5 @@ def _inline(value: Any) -> str:
         return f"[{', '.join(_inline(item) for item in value)}]"
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{name} = {_inline(item)}' for name, item in value.items())} }}"
-    return tomli_w.dumps({"x": value}).removeprefix("x = ").rstrip("\n")
+    text = tomli_w.dumps({"x": value}).removeprefix("x = ").rstrip("\n")
+    return _RAW_CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

@@ -1,0 +1,222 @@
+"""The command ``bouncer``: the operations as a command line, made from their table, and ``run``.
+
+Owns arguments, exit status and what is printed where. Must not know any operation, nor how it reaches the bouncer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bouncer import __version__
+from bouncer.app import admin
+from bouncer.app.home import Home, default_home
+from bouncer.model.errors import Refused, Unavailable
+from bouncer.operations.row import Key, LeftOut, Operation, Result, Takes
+from bouncer.operations.table import OPERATIONS, perform
+from bouncer.operations.teach import SHELL, help_lines, key_line, object_text, sentence
+from bouncer.operations.values import yes_or_no
+from bouncer.operations.words import filled
+
+Ask = Callable[[Home, Sequence[str]], Result]
+
+FILE_LIMIT = 4 * 1024 * 1024  # bytes of a state file; the admin socket takes no longer request
+
+_CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+GROUPS = {
+    "user": "People who may log in.",
+    "network": "The IRC networks of users.",
+    "channel": "The channels to be in.",
+    "cert": "The listener's certificate.",
+}
+
+
+def ask_bouncer(home: Home, words: Sequence[str]) -> Result:
+    """Have the bouncer on that home do it, or do it on the database while none runs. Raises Refused, Unavailable."""
+    return asyncio.run(_ask(home, words))
+
+
+async def _ask(home: Home, words: Sequence[str]) -> Result:
+    try:
+        return await admin.ask(home.admin_socket, words)
+    except admin.NotRunning:
+        from bouncer.app.wire import offline_context  # the whole bouncer: a command to a running one does without it
+
+        async with offline_context(home) as context:
+            return await perform(context, words)
+
+
+def run_bouncer(home: Home) -> int:
+    """Run the bouncer; the exit status."""
+    from bouncer.app.supervisor import run
+
+    return run(home)
+
+
+def program(
+    ask: Ask = ask_bouncer, run: Callable[[Home], int] = run_bouncer, table: Sequence[Operation] = OPERATIONS
+) -> click.Group:
+    """The command line over these ways to do and to run."""
+
+    @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+    @click.option(
+        "--home",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The one folder that holds everything (else BOUNCER_HOME, else the platform's data directory).",
+    )
+    @click.version_option(__version__, prog_name="bouncer", message="%(prog)s %(version)s")
+    @click.pass_context
+    def bouncer(context: click.Context, home: Path | None) -> None:
+        """A bouncer for IRC: it stays on IRC for you, and gives each of your devices what it missed."""
+        context.obj = Home(home or default_home(os.environ))
+
+    @bouncer.command("run", help="Start in the foreground; the first start makes everything and prints how to connect.")
+    @click.pass_obj
+    def run_command(home: Home) -> None:
+        with _refusals():
+            sys.exit(run(home))
+
+    @bouncer.command("help", help="Explain the commands, as inside IRC.")
+    @click.argument("words", nargs=-1)
+    def help_command(words: tuple[str, ...]) -> None:
+        with _refusals():
+            for line in help_lines(table, words, SHELL):
+                _say(line)
+
+    groups: dict[str, click.Group] = {}
+    for row in table:
+        command = _command(row, ask)
+        if not row.verb:
+            bouncer.add_command(command)
+            continue
+        if row.group not in groups:
+            groups[row.group] = click.Group(row.group, help=GROUPS.get(row.group))
+            bouncer.add_command(groups[row.group])
+        groups[row.group].add_command(command)
+    return bouncer
+
+
+def _command(row: Operation, ask: Ask) -> click.Command:
+    """A row as a command: yes-or-no keys of a one-word row are flags, its key ``file`` a FILE, all else words."""
+    flags = [key for key in row.keys if not row.verb and key.parse is yes_or_no]
+    has_file = row.key("file") is not None
+    parameters: list[click.Parameter] = []
+    if has_file:
+        parameters.append(click.Argument(["file"], type=click.File("rb")))
+    elif row.takes is not Takes.NOTHING or len(row.keys) > len(flags):
+        needed = row.takes is not Takes.NOTHING and row.left_out is not LeftOut.ALL
+        pairs = " [KEY=VALUE]..." if len(row.keys) > len(flags) else ""
+        shape = object_text(row, True) + pairs
+        parameters.append(
+            click.Argument(["words"], nargs=-1, required=needed, metavar=shape if needed else f"[{shape}]")
+        )
+    parameters += [_flag(key) for key in flags]
+    if row.reads:
+        parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Print it for programs."))
+
+    def act(words: tuple[str, ...] = (), file: Any = None, as_json: bool = False, **switches: bool) -> None:
+        with _refusals():
+            typed = [*row.words.split(), *_completed(row, words)]
+            if file is not None:
+                typed.append(f"file={_read(file)}")
+            typed += [f"{name}=yes" for name, is_on in switches.items() if is_on]
+            home = click.get_current_context().find_object(Home)
+            assert home is not None  # the group above has set it
+            _print(ask(home, typed), as_json)
+
+    return click.Command(
+        row.verb or row.words,
+        params=parameters,
+        callback=act,
+        help=_help(row),
+        short_help=f"{row.summary[:1].upper()}{row.summary[1:]}.",
+    )
+
+
+def _flag(key: Key) -> click.Option:
+    return click.Option(
+        [f"--{key.name.replace('_', '-')}", key.name], is_flag=True, help=f"{key.help[:1].upper()}{key.help[1:]}."
+    )
+
+
+def _help(row: Operation) -> str:
+    parts = [f"{row.summary[:1].upper()}{row.summary[1:]}. {row.teaches}"]
+    if row.verb and row.keys:
+        parts.append("\b\n" + "\n".join(key_line(key) for key in row.keys))
+    # \b: click leaves these lines as they are
+    parts.append("\b\n" + "\n".join(f"{SHELL.prefix}{filled(example, True)}" for example in row.examples))
+    return "\n\n".join(parts)
+
+
+def _completed(row: Operation, words: Sequence[str]) -> list[str]:
+    """The words, with the values read that were left to standard input or have to be asked for."""
+    complete = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        known = bool(equals) and row.key(name) is not None
+        complete.append(f"{name}={_line(name)}" if known and value == "-" else word)
+    if row.words == "user password" and not any("=" in word for word in complete):
+        complete.append(f"password={_password()}")
+    return complete
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("New password", hide_input=True, confirmation_prompt="Once more"))
+    return _line("password")
+
+
+def _line(name: str) -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise Refused(f"{name}: standard input has ended before a line for it")
+    return line.rstrip("\r\n")
+
+
+def _read(file: Any) -> str:
+    data: bytes = file.read(FILE_LIMIT + 1)
+    if len(data) > FILE_LIMIT:
+        raise Refused(f"{file.name} is longer than {FILE_LIMIT} bytes, which no state file is")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(f"{file.name} is not UTF-8 in line {line}; nothing was changed") from None
+
+
+def _print(result: Result, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result.data, indent=2))
+        return
+    for line in result.lines:
+        _say(line)
+
+
+def _say(text: str, err: bool = False) -> None:
+    """Print a line in which names that others chose can't command the terminal."""
+    click.echo(_CONTROLS.sub("\ufffd", text), err=err)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Around all that may be refused: prints the sentence and ends with status 1."""
+    try:
+        yield
+    except (Refused, Unavailable) as problem:
+        _say(sentence(str(problem)), err=True)
+        sys.exit(1)
+
+
+def main() -> None:
+    """The console script."""
+    program()()

@@ -1,0 +1,71 @@
+"""What the first start prints: the admin's password, the certificate's fingerprint, and what to type in a client.
+
+Owns these words; docs/clients explains the same lines. Must not know how the account or the certificate was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bouncer.net.address import ListenAddress
+from bouncer.operations.certs import with_colons
+
+_EVERYWHERE = ("::", "0.0.0.0", "")
+
+
+def greeting(name: str, password: str, fingerprint: str, listeners: Sequence[ListenAddress]) -> list[str]:
+    """The lines to print, once. ``fingerprint`` is the SHA-256 of the TLS certificate in hexadecimal.
+
+    ``listeners`` are those that are open, with their real ports. The first one with TLS is shown, else the first one
+    with a port.
+    """
+    reachable = sorted((each for each in listeners if not each.path), key=lambda each: not each.secure)
+    account = [
+        f"An admin was made. Name: {name}  password: {password}",
+        "The password is shown this once; keep it. `bouncer user password` sets another one.",
+    ]
+    if not reachable:
+        return [
+            *account,
+            f"Connect a client to {' or '.join(map(str, listeners)) or 'it'} with that name and password.",
+        ]
+    listener = reachable[0]
+    host = "127.0.0.1" if listener.host in _EVERYWHERE else listener.host
+    lines = [*account, ""]
+    if listener.secure:
+        lines += [f"Certificate's SHA-256 fingerprint: {fingerprint}", ""]
+    lines += ["In WeeChat type:", *_weechat(name, password, fingerprint, listener, host), ""]
+    lines += ["In irssi type:", *_irssi(name, password, fingerprint, listener, host), ""]
+    security = "with TLS" if listener.secure else "without TLS"
+    lines.append(
+        f"In any other client: server {host}, port {listener.port}, {security}, user name {name}, that password."
+    )
+    if host == "127.0.0.1":
+        lines.append("From another machine write this machine's name or address for 127.0.0.1.")
+    return [*lines, "Then add a network: /msg *bouncer network create libera servers=ircs://irc.libera.chat:6697"]
+
+
+def _weechat(name: str, password: str, fingerprint: str, listener: ListenAddress, host: str) -> list[str]:
+    # WeeChat 4 has renamed ssl to tls; each version leaves alone what it does not know
+    tls = (
+        f"-tls -tls_fingerprint={fingerprint} -ssl -ssl_fingerprint={fingerprint}"
+        if listener.secure
+        else "-notls -nossl"
+    )
+    return [
+        f"  /server add bouncer {host}/{listener.port} {tls} -nicks={name}",
+        "  /set irc.server.bouncer.sasl_mechanism plain",
+        f"  /set irc.server.bouncer.sasl_username {name}@weechat",
+        f"  /set irc.server.bouncer.sasl_password {password}",
+        "  /connect bouncer",
+    ]
+
+
+def _irssi(name: str, password: str, fingerprint: str, listener: ListenAddress, host: str) -> list[str]:
+    tls = f"-tls -notls_verify -tls_pinned_cert {with_colons(fingerprint)}" if listener.secure else "-notls"
+    return [
+        "  /network add bouncer",
+        f"  /server add -network bouncer {tls} {host} {listener.port} {name}@irssi:{password}",
+        "  /set show_server_time on",
+        "  /connect bouncer",
+    ]

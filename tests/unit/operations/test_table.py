@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bouncer.model.errors import Refused
+from bouncer.operations.context import Actor
+from bouncer.operations.row import NEEDED, Key, Operation
+from bouncer.operations.settings import NETWORK_KEYS, UNBUILT, USER_KEYS
+from bouncer.operations.table import OPERATIONS, perform
+from bouncer.operations.words import ELSEWHERE, WORDS_LIMIT, filled, find
+
+if TYPE_CHECKING:
+    from tests.unit.conftest import Bench
+
+
+@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.words)
+def test_a_row_teaches(row: Operation) -> None:
+    assert row.summary[0].islower()
+    assert row.teaches.endswith(".")
+    assert len(row.words.split()) <= 2
+    for example in row.examples:
+        for qualified in (True, False):
+            typed = [word for word in filled(example, qualified).split() if not word.startswith("--")]
+            found, _ = find(OPERATIONS, typed)
+            assert found is row
+    names = [key.name for key in row.keys]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("key", [*USER_KEYS, *NETWORK_KEYS], ids=lambda key: key.name)
+def test_an_example_of_a_key_is_one(key: Key) -> None:
+    name, _, value = key.example.partition("=")
+    assert name == key.name
+    if "…" not in value:
+        assert key.parse(value.strip("\"'")) != key.default or key.default is NEEDED or value in ("off", "5", "2s")
+
+
+def test_words_are_unique_and_unbuilt_keys_are_not_keys() -> None:
+    assert len({row.words for row in OPERATIONS}) == len(OPERATIONS)
+    assert not {key.name for key in (*USER_KEYS, *NETWORK_KEYS)} & set(UNBUILT)
+    for word, words in ELSEWHERE.items():
+        assert find(OPERATIONS, words.split())[0].words == words
+        with pytest.raises(Refused, match=words):
+            find(OPERATIONS, [word])
+
+
+def test_an_unambiguous_beginning_is_enough() -> None:
+    assert find(OPERATIONS, ["net", "upd", "libera"]) == (find(OPERATIONS, ["network", "update"])[0], ["libera"])
+    assert find(OPERATIONS, ["S"])[0].words == "status"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("", "a command is missing"),
+        ("c list", '"c" can be channel or cert; write one more letter'),
+        ("network", "network needs a second word: create, update"),
+        ("network d x", '"d" can be delete or disconnect'),
+        ("netwrok list", 'there is no command "netwrok"; did you mean network?'),
+        ("network crate x", "did you mean create?"),
+        ("network status x", 'network "status" is network show here'),
+        ("frobnicate", "help lists all commands"),
+        ("AddNetwork x", '"AddNetwork" is network create here'),
+        ("jump", '"jump" is network reconnect here'),
+        ("user list alice", 'user list takes nothing after it; leave "alice" out'),
+        ("export nick=x", 'export has no key "nick"; it takes secrets='),
+        ("cert show x=y", 'cert show has no key "x"; it takes none'),
+        ("network connect alice/libera now", 'network connect takes nothing more; leave "now" out'),
+        ("network update alice/libera realname=Alice A.", "a value with spaces needs quotes around it"),
+    ],
+)
+async def test_a_slip_is_answered_with_the_way_out(stocked: Bench, words: str, sentence: str) -> None:
+    assert sentence in await stocked.refusal(words)
+
+
+async def test_too_many_words_are_refused(stocked: Bench) -> None:
+    with pytest.raises(Refused, match="use several commands"):
+        await perform(stocked.context(), ["user", "update", "alice", *["nick=x"] * WORDS_LIMIT])
+
+
+async def test_answers_are_fit_for_json(stocked: Bench) -> None:
+    for row in OPERATIONS:
+        if row.reads:
+            example = filled(row.examples[0], True)
+            result = await stocked.do(example)
+            assert json.loads(json.dumps(result.data)) == result.data
+            assert not any("\n" in line for line in result.lines)
+
+
+async def test_who_is_no_admin_can_not_reach_what_is_for_admins(stocked: Bench) -> None:
+    for row in OPERATIONS:
+        if row.who.value == "admin":
+            words = filled(row.examples[0], False)
+            assert "admins only" in await stocked.refusal(words.split(" --")[0], Actor("alice"))
