@@ -44,7 +44,7 @@ class AdminSocket:
         self._server: asyncio.Server | None = None
         self._visits: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
+    async def open(self) -> None:
         """Listen. Replaces a socket that was left behind: the lock on the home says that no bouncer has it.
 
         Raises Refused if that can't be.

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,12 @@ def ask_bouncer(home: Home, words: Sequence[str]) -> Result:
 
 
 async def _ask(home: Home, words: Sequence[str]) -> Result:
-    try:
+    with suppress(admin.NotRunning):
         return await admin.ask(home.admin_socket, words)
-    except admin.NotRunning:
-        from bouncer.app.wire import offline_context  # the whole bouncer: a command to a running one does without it
+    from bouncer.app.wire import offline_context  # the whole bouncer: a command to a running one does without it
 
-        async with offline_context(home) as context:
-            return await perform(context, words)
+    async with offline_context(home) as context:
+        return await perform(context, words)
 
 
 def run_bouncer(home: Home) -> int:

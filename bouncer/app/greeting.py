@@ -7,19 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bouncer.net.address import ListenAddress
+from bouncer.net.address import ListenAddress, parse_listen
 from bouncer.operations.certs import with_colons
 
 _EVERYWHERE = ("::", "0.0.0.0", "")
 
 
-def greeting(name: str, password: str, fingerprint: str, listeners: Sequence[ListenAddress]) -> list[str]:
-    """The lines to print, once. ``fingerprint`` is the SHA-256 of the TLS certificate in hexadecimal.
+def started(listeners: Sequence[str], fingerprint: str) -> list[str]:
+    """The lines to print at every other start."""
+    lines = [f"Listening on {', '.join(listeners) or 'nothing'}."]
+    if any(parse_listen(each).secure for each in listeners):
+        lines.append(f"Certificate's SHA-256 fingerprint: {fingerprint}")
+    return lines
 
-    ``listeners`` are those that are open, with their real ports. The first one with TLS is shown, else the first one
-    with a port.
+
+def first_start(name: str, password: str, listeners: Sequence[str], fingerprint: str) -> list[str]:
+    """The lines to print at the first start. ``fingerprint`` is the SHA-256 of the certificate in hexadecimal.
+
+    ``listeners`` are those that are open, with their real ports, as ``ircs://host:port``. The first one with TLS is
+    shown, else the first one with a port.
     """
-    reachable = sorted((each for each in listeners if not each.path), key=lambda each: not each.secure)
+    addresses = [parse_listen(each) for each in listeners]
+    reachable = sorted((each for each in addresses if not each.path), key=lambda each: not each.secure)
     account = [
         f"An admin was made. Name: {name}  password: {password}",
         "The password is shown this once; keep it. `bouncer user password` sets another one.",
@@ -27,7 +36,7 @@ def greeting(name: str, password: str, fingerprint: str, listeners: Sequence[Lis
     if not reachable:
         return [
             *account,
-            f"Connect a client to {' or '.join(map(str, listeners)) or 'it'} with that name and password.",
+            f"Connect a client to {' or '.join(listeners) or 'it'} with that name and password.",
         ]
     listener = reachable[0]
     host = "127.0.0.1" if listener.host in _EVERYWHERE else listener.host

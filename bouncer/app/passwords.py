@@ -36,7 +36,7 @@ _GENERATED_LENGTH = 20  # characters; 119 bits
 _NOBODY = f"$argon2id$v=19$m={MEMORY},t={ROUNDS},p={LANES}${'A' * 22}${'A' * 43}"
 
 
-class Argon2Passwords:
+class PasswordHasher:
     """Answers :class:`bouncer.operations.context.Passwords`. Close it at the end."""
 
     def __init__(self) -> None:

@@ -27,7 +27,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 async def served(stocked: Bench, path: Path) -> AsyncIterator[Path]:
     served = AdminSocket(path, stocked.context)
-    await served.start()
+    await served.open()
     yield path
     await served.close()
 
@@ -84,7 +84,7 @@ async def test_without_a_bouncer_nobody_answers(stocked: Bench, path: Path) -> N
     with pytest.raises(NotRunning):
         await ask(path, ["status"])
     served = AdminSocket(path, stocked.context)
-    await served.start()
+    await served.open()
     assert (await ask(path, ["status"])).lines
     await served.close()
     assert mode(path) is None
@@ -95,7 +95,7 @@ async def test_without_a_bouncer_nobody_answers(stocked: Bench, path: Path) -> N
 async def test_a_file_in_its_place_is_left_alone(stocked: Bench, path: Path) -> None:
     kept = precious(path)
     with pytest.raises(Refused, match="move it away"):
-        await AdminSocket(path, stocked.context).start()
+        await AdminSocket(path, stocked.context).open()
     assert kept()
 
 
@@ -103,7 +103,7 @@ async def test_a_path_too_long_is_refused(stocked: Bench, path: Path) -> None:
     deep = path.parent / ("d" * 60) / ("e" * 60) / "admin.sock"
     deep.parent.mkdir(parents=True)
     with pytest.raises(Refused, match="use a shorter --home"):
-        await AdminSocket(deep, stocked.context).start()
+        await AdminSocket(deep, stocked.context).open()
 
 
 NONSENSE = (
@@ -130,7 +130,7 @@ async def test_a_line_too_long_is_refused_at_both_ends(
         await ask(served, ["apply", "file=" + "x" * admin.REQUEST_LIMIT])
     monkeypatch.setattr(admin, "REQUEST_LIMIT", 100)
     small = AdminSocket(served.parent / "small.sock", stocked.context)
-    await small.start()
+    await small.open()
     assert "longer than 100 bytes" in (await spoken(served.parent / "small.sock", b"x" * 150 + b"\n"))["refused"]
     await small.close()
 
@@ -176,7 +176,7 @@ async def test_what_breaks_inside_is_told_in_the_log_only(
 
 async def test_the_end_does_not_wait_for_those_who_hang(stocked: Bench, path: Path) -> None:
     served = AdminSocket(path, stocked.context)
-    await served.start()
+    await served.open()
     reader, writer = await asyncio.open_unix_connection(path.name)
     assert (await ask(path, ["status"])).lines
     await served.close()

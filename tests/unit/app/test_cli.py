@@ -196,7 +196,7 @@ def test_names_can_not_command_the_terminal() -> None:
 async def test_a_running_bouncer_is_asked(stocked: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the paths of pytest are too long for a socket, unless they are relative
     served = AdminSocket(Home(tmp_path).admin_socket, stocked.context)
-    await served.start()
+    await served.open()
     words = ["--home", str(tmp_path), "user", "update", "bob", "nick=bobby"]
     done = await asyncio.to_thread(CliRunner().invoke, program(), words)
     await served.close()

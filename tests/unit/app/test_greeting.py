@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-from bouncer.app.greeting import greeting
-from bouncer.net.address import parse_listen
+from bouncer.app.greeting import first_start, started
 
 PRINT = "ab" * 32
 PLAIN = "irc+insecure://127.0.0.1:6667"
 
 
-def told(listeners: list[str]) -> list[str]:
-    return greeting("admin", "s3cret", PRINT, [parse_listen(each) for each in listeners])
-
-
 def test_the_first_start_says_what_to_type() -> None:
-    text = "\n".join(told([PLAIN, "ircs://[::]:6697"]))
+    text = "\n".join(first_start("admin", "s3cret", [PLAIN, "ircs://[::]:6697"], PRINT))
     assert f"/server add bouncer 127.0.0.1/6697 -tls -tls_fingerprint={PRINT}" in text
     assert "/set irc.server.bouncer.sasl_password s3cret" in text
     assert f"-tls_pinned_cert {'AB:' * 31}AB 127.0.0.1 6697 admin@irssi:s3cret" in text
@@ -22,7 +17,7 @@ def test_the_first_start_says_what_to_type() -> None:
 
 
 def test_without_tls_no_certificate_is_spoken_of() -> None:
-    text = "\n".join(told(["irc+insecure://192.0.2.7:6667"]))
+    text = "\n".join(first_start("admin", "s3cret", ["irc+insecure://192.0.2.7:6667"], PRINT))
     assert "/server add bouncer 192.0.2.7/6667 -notls -nossl" in text
     assert "admin@irssi:s3cret" in text
     assert PRINT not in text
@@ -30,4 +25,10 @@ def test_without_tls_no_certificate_is_spoken_of() -> None:
 
 
 def test_a_unix_socket_alone() -> None:
-    assert any("unix:/run/b" in line for line in told(["unix:/run/b"]))
+    assert any("unix:/run/b" in line for line in first_start("admin", "s3cret", ["unix:/run/b"], PRINT))
+
+
+def test_later_starts_say_less() -> None:
+    assert started([PLAIN, "ircs://[::]:6697"], PRINT)[0] == f"Listening on {PLAIN}, ircs://[::]:6697."
+    assert PRINT in started([PLAIN, "ircs://[::]:6697"], PRINT)[1]
+    assert started([PLAIN], PRINT) == [f"Listening on {PLAIN}."]

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from bouncer.app.passwords import WAITING_LIMIT, Argon2Passwords, generated_password
+from bouncer.app.passwords import WAITING_LIMIT, PasswordHasher, generated_password
 from bouncer.model.errors import Unavailable
 from bouncer.operations.values import password_hash
 
 
 @pytest.fixture
-def hasher() -> Iterator[Argon2Passwords]:
-    hasher = Argon2Passwords()
+def hasher() -> Iterator[PasswordHasher]:
+    hasher = PasswordHasher()
     yield hasher
     hasher.close()
 
 
-async def test_a_hash_fits_its_password_and_no_other(hasher: Argon2Passwords) -> None:
+async def test_a_hash_fits_its_password_and_no_other(hasher: PasswordHasher) -> None:
     one, other = await asyncio.gather(hasher.hash("grün"), hasher.hash("grün"))
     assert one != other
     assert "grün" not in one
@@ -26,17 +26,17 @@ async def test_a_hash_fits_its_password_and_no_other(hasher: Argon2Passwords) ->
     assert password_hash(one) == one  # the state file takes it
 
 
-async def test_the_bytes_of_a_password_count_that_is_no_utf8(hasher: Argon2Passwords) -> None:
+async def test_the_bytes_of_a_password_count_that_is_no_utf8(hasher: PasswordHasher) -> None:
     latin = b"gr\xfcn".decode("utf-8", "surrogateescape")
     assert await hasher.verify(await hasher.hash(latin), latin)
 
 
 @pytest.mark.parametrize("broken", ["", "x", "$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA", "$2b$12$abc", "ü"])
-async def test_a_broken_hash_fits_nothing(hasher: Argon2Passwords, broken: str) -> None:
+async def test_a_broken_hash_fits_nothing(hasher: PasswordHasher, broken: str) -> None:
     assert not await hasher.verify(broken, "")
 
 
-async def test_nobody_costs_as_much_as_somebody(hasher: Argon2Passwords) -> None:
+async def test_nobody_costs_as_much_as_somebody(hasher: PasswordHasher) -> None:
     from bouncer.app.passwords import _NOBODY
 
     known = await hasher.hash("x")
@@ -44,7 +44,7 @@ async def test_nobody_costs_as_much_as_somebody(hasher: Argon2Passwords) -> None
     assert [len(part) for part in known.split("$")] == [len(part) for part in _NOBODY.split("$")]
 
 
-async def test_a_crowd_is_told_to_come_back(hasher: Argon2Passwords) -> None:
+async def test_a_crowd_is_told_to_come_back(hasher: PasswordHasher) -> None:
     crowd = [asyncio.ensure_future(hasher.verify("x", "y")) for _ in range(WAITING_LIMIT)]
     await asyncio.gather(*crowd[:1])
     late = [asyncio.ensure_future(hasher.verify("x", "y")) for _ in range(WAITING_LIMIT)]
