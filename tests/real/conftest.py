@@ -85,7 +85,7 @@ async def start_client(home: Path) -> AsyncIterator[Callable[[str], Awaitable[Ch
 
     yield start
     for client in started:
-        client.stop()
+        await client.stop()
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ async def test_the_echo_bot_says_back_what_it_hears(
     try:
         await eventually(lambda: "registered as echo" in bot.output(), what="the bot is registered")
         await bob.line(lambda line: line.command == "JOIN" and line.nick == "echo")
-        await bob.say("#c", ["hello bot", "and again"])
+        await bob.say("#c", ["!echo hello bot", "!echo and again"])
         await bob.line(lambda line: line.nick == "echo" and line.params[0] == "#c" and "hello bot" in line.text)
         await bob.line(lambda line: line.nick == "echo" and line.params[0] == "#c" and "and again" in line.text)
         server.kill()
@@ -40,7 +40,7 @@ async def test_the_echo_bot_says_back_what_it_hears(
         talkers.append(again)
         await again.join("#c")
         await again.sees("echo", "#c", 60)
-        await again.say("#c", ["are you back"])
+        await again.say("#c", ["!echo are you back"])
         await again.line(lambda line: line.nick == "echo" and "are you back" in line.text)
         assert "Traceback" not in bot.output()
     finally:

@@ -29,8 +29,9 @@ async def test_two_people_talk_before_and_after_a_restart(
     port = server.tls_port if tls else server.port
     for round_ in ("before", "after"):
         bob = await Talker.connect(port, "bob", tls=tls)
+        talkers.append(bob)
         amy = await Talker.connect(port, "amy", tls=tls)
-        talkers += [bob, amy]
+        talkers.append(amy)
         await bob.join("#t")
         await amy.join("#t")
         sent = await bob.say("#t", [f"{round_} {number}" for number in range(300)])

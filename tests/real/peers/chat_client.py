@@ -44,7 +44,7 @@ class ChatClient:
         """Start the client, connected to nothing."""
         raise NotImplementedError
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         raise NotImplementedError
 
     async def type(self, text: str, buffer: str = "") -> None:

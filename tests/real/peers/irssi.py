@@ -45,8 +45,11 @@ class Irssi(ChatClient):
         )
         await eventually(lambda: "[(status)]" in self._screen(), what="irssi draws its prompt")
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
+        pid = self._tmux("list-panes", "-F", "#{pane_pid}", check=False).strip()
         self._tmux("kill-server", check=False)
+        # It writes its settings as it ends; until then its home is in use.
+        await eventually(lambda: not pid.isdigit() or not Path("/proc", pid).exists(), what="irssi ends")
 
     async def type(self, text: str, buffer: str = "") -> None:
         if buffer:

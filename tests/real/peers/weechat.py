@@ -57,7 +57,7 @@ class WeeChat(ChatClient):
 
         await eventually(ready, what="WeeChat makes its FIFO")
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         self._process.kill()
         self._fifo.unlink(missing_ok=True)
 
