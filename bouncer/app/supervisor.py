@@ -14,13 +14,12 @@ from contextlib import AsyncExitStack
 
 from bouncer.app.admin import AdminSocket
 from bouncer.app.config import Config, load_config
-from bouncer.app.greeting import greeting
+from bouncer.app.greeting import first_start, started
 from bouncer.app.home import Home, HomeLock
 from bouncer.app.passwords import generated_password
 from bouncer.app.wire import Bouncer, assemble, open_store
 from bouncer.model.errors import Refused
 from bouncer.model.records import User
-from bouncer.net.address import parse_listen
 from bouncer.operations.context import MACHINE
 
 logger = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ async def _live(home: Home) -> None:
         await bouncer.listeners.open(map(str, config.listen))
         ending.push_async_callback(bouncer.listeners.close, FAREWELL)
         admin = AdminSocket(home.admin_socket, lambda: bouncer.context(MACHINE))
-        await admin.start()
+        await admin.open()
         ending.push_async_callback(admin.close)
         password = await _first_user(bouncer)
         _greet(bouncer, password)
@@ -100,9 +99,8 @@ async def _first_user(bouncer: Bouncer) -> str:
 def _greet(bouncer: Bouncer, password: str) -> None:
     """Say on standard output how to connect; the first time with the password, which is said once."""
     addresses, fingerprint = bouncer.listeners.addresses, bouncer.tls.fingerprint
-    if password:
-        print("\n".join(greeting(FIRST_USER, password, fingerprint, list(map(parse_listen, addresses)))), flush=True)
-    print(f"Listening on {', '.join(addresses)}; certificate's SHA-256 fingerprint {fingerprint}", flush=True)
+    lines = first_start(FIRST_USER, password, addresses, fingerprint) if password else started(addresses, fingerprint)
+    print("\n".join(lines), flush=True)
 
 
 async def _watch_certificate(bouncer: Bouncer, stop: asyncio.Event) -> None:

@@ -17,7 +17,7 @@ from bouncer.app.clock import LoopTimers
 from bouncer.app.config import Config, load_config
 from bouncer.app.desk import Desk
 from bouncer.app.home import Home, HomeLock
-from bouncer.app.passwords import Argon2Passwords
+from bouncer.app.passwords import PasswordHasher
 from bouncer.app.upstreams import Upstreams
 from bouncer.app.visit import Visit
 from bouncer.caps.table import CAPABILITIES
@@ -42,7 +42,7 @@ class Bouncer:
 
     house: House
     store: Store
-    passwords: Argon2Passwords
+    passwords: PasswordHasher
     upstreams: Upstreams
     desk: Desk
     listeners: Listeners
@@ -78,7 +78,7 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
     )
     for user in snapshot.users:
         house.replace(user)
-    passwords = Argon2Passwords()
+    passwords = PasswordHasher()
     certs = ListenerCertificate(config.tls.certificate, config.hostname, tls)
 
     class Process:
@@ -130,7 +130,7 @@ async def offline_context(home: Home) -> AsyncIterator[Context]:
     home.make()
     with HomeLock(home):
         store = open_store(home)
-        passwords = Argon2Passwords()
+        passwords = PasswordHasher()
         try:
             snapshot = store.load()
             loop = asyncio.get_running_loop()
