@@ -63,7 +63,8 @@ class ChatClient:
         raise NotImplementedError
 
     async def shown(self, buffer: str) -> list[Shown]:
-        """The lines of the buffer of a channel or nick, from its beginning."""
+        """The lines of the buffer of a channel or nick, from its beginning. Ask while attached: a detached irssi has
+        the window still, but no name for it."""
         raise NotImplementedError
 
     async def everything(self) -> str:
