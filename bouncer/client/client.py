@@ -294,7 +294,7 @@ class Client:
         error = attempt.task.result()
         if error is not None:
             raise error
-        if not self.is_connected:
+        if not self.is_connected and not attempt.connection.asked:
             raise ConnectionResetError(f"the connection was made and lost again: {attempt.connection.reason}")
 
     def _start_attempt(self, loop: asyncio.AbstractEventLoop) -> _Attempt:
