@@ -12,7 +12,7 @@ lint:
 
 # The test directories are no packages; tests/real/peers is found from tests/real.
 types:
-	MYPYPATH=tests/real $(PYTHON) -m mypy --explicit-package-bases
+	MYPYPATH=tests/real $(PYTHON) -m mypy
 
 house:
 	$(BIN)lint-imports
