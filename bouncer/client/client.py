@@ -29,6 +29,7 @@ from bouncer.irc.message import Message
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 30.0  # seconds for name, TCP and TLS together; kernels alone would try for two minutes
+HANDOVER_PASSES = 5  # passes of the loop in which a transport has surely taken its socket over
 CLOSE_TIMEOUT = 5.0  # seconds that disconnect() gives to what is still unsent
 
 Tap = Callable[[list[Message], float], object]
@@ -313,9 +314,11 @@ class Client:
         return attempt
 
     def _drop_attempt(self, attempt: _Attempt) -> None:
-        """Give a try up, on whatever loop it is."""
+        """Give a try up, on whatever loop it is; once its connection is in use, there is nothing left to give up."""
         if self._attempt is attempt:
             self._attempt = None
+        if attempt.connection.used:
+            return
         loop = attempt.connection.loop
         if loop.is_running() and loop is not asyncio.get_running_loop():
             loop.call_soon_threadsafe(attempt.task.cancel)
@@ -340,8 +343,10 @@ class Client:
         finally:
             if self._attempt is attempt:
                 self._attempt = None
+        if connection.used:
+            return None
         error = connection.refusal or error
-        if error is not None and not connection.used:
+        if error is not None:
             self._fire("CLIENT_CONNECT_FAILED", connection.loop, reason=reason_of(error), exc=error)
         return error
 
@@ -354,17 +359,29 @@ class Client:
         elif self._tls_fingerprint is not None:
             raise ssl.SSLError("a certificate is pinned by its fingerprint, but TLS is off")
         sock = await open_socket(connection.host, connection.port, self.local_addr)
-        try:
-            await connection.loop.create_connection(
+        handing_over = connection.loop.create_task(
+            connection.loop.create_connection(
                 lambda: connection,
                 sock=sock,
                 ssl=context,
                 server_hostname=connection.host if context is not None else None,
                 ssl_shutdown_timeout=self.close_timeout if context is not None else None,
-            )
-        except BaseException:
-            sock.close()
+            ),
+            name=f"make a transport to {connection.host}:{connection.port}",
+        )
+        try:
+            await asyncio.shield(handing_over)
+        except asyncio.CancelledError:
+            # For its first moments uvloop's transport and the socket both think that the descriptor is theirs: only
+            # after those it is safe to cancel.
+            for _ in range(HANDOVER_PASSES):
+                await asyncio.sleep(0)
+            handing_over.cancel()
+            await asyncio.gather(handing_over, return_exceptions=True)
             raise
+        finally:
+            if not connection.used:
+                sock.close()
 
     async def disconnect(self, reason: str = "disconnected on request") -> None:
         """Send what waits, close, and return when ``client_disconnect`` has fired; nothing happens if not connected.
@@ -376,7 +393,7 @@ class Client:
         attempt = self._attempt
         if attempt is not None:
             self._drop_attempt(attempt)
-            if attempt.connection.loop is loop:
+            if attempt.connection.loop is loop and not attempt.connection.used:
                 await asyncio.wait([attempt.task])
         connection = self._connection
         if connection is None:
