@@ -237,7 +237,7 @@ async def test_apply_is_for_the_machine_and_secrets_too(stocked: Bench) -> None:
     assert "state file is missing" in await stocked.refusal("apply", MACHINE)
 
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), max_size=20)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=20)
 NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,12}", fullmatch=True)
 CHANNEL = st.builds(Channel, st.from_regex(r"#[a-z'\"\\.{}\[\]]{1,8}", fullmatch=True), TEXT, st.booleans())
 NETWORK = st.builds(
