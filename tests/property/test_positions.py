@@ -1,0 +1,161 @@
+"""Every device's stream is the log in order: nothing lost, nothing repeated that the device has proved to have read.
+
+Random lives: text comes, devices come, read, hang, leave; the network goes and returns; the process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.play.stage import Device, Stage
+
+DEVICES = ("phone", "desk", "watch")
+CAPS = {"phone": "", "desk": "server-time", "watch": "server-time batch echo-message"}
+NUMBER = re.compile(r"PRIVMSG #c :(?:\[[-0-9: ]+\] )?(\d+)$")
+
+some_device = st.sampled_from(DEVICES)
+actions = st.one_of(
+    st.tuples(st.just("say"), st.integers(1, 40)),
+    st.tuples(st.just("attach"), some_device),
+    st.tuples(st.just("read"), some_device),
+    st.tuples(st.just("leave"), some_device),
+    st.tuples(st.just("hang"), some_device),
+    st.tuples(st.just("settle"), st.none()),
+    st.tuples(st.just("time passes"), st.integers(1, 8)),
+    st.tuples(st.just("network goes"), st.none()),
+    st.tuples(st.just("kill"), st.none()),
+)
+
+
+@dataclass
+class Reader:
+    """What one device has seen in all its attachments, and what it has proved."""
+
+    name: str
+    device: Device | None = None
+    here: list[int] = field(default_factory=list)  # of this attachment
+    ever: set[int] = field(default_factory=set)
+    proved: int = -1
+    stored: int = -1  # as much of that as the store has: a kill in the milliseconds between may lose the rest
+    floor: int = -1  # what it had proved when this attachment began
+
+    def read(self) -> None:
+        if self.device is None:
+            return
+        lines = b"".join(self.device.written).decode().split("\r\n")
+        self.device.written.clear()
+        for line in lines:
+            if found := NUMBER.search(line):
+                number = int(found[1])
+                assert not self.here or number > self.here[-1], "out of order, or twice"
+                assert number > self.floor, "repeated though it was proved to be read"
+                self.here.append(number)
+                self.ever.add(number)
+            elif line.startswith("PING :bnc-"):
+                self.proved = max([self.proved, *self.here])
+                self.device.says("PONG " + line[5:])
+
+
+class Life:
+    def __init__(self) -> None:
+        self.stage = Stage()
+        self.stage.user(first_helping=0)
+        self.stage.upstream().welcomes()
+        self.readers = {name: Reader(name) for name in DEVICES}
+        self.said = 0
+        self.durable = 0
+        self.lost: set[int] = set()
+
+    async def begin(self) -> None:
+        for reader in self.readers.values():
+            await self.attach(reader)
+            await self.leave(reader)
+
+    async def act(self, what: str, argument: object) -> None:
+        reader = self.readers.get(str(argument))
+        if what == "say":
+            assert isinstance(argument, int)
+            numbers = range(self.said, self.said + argument)
+            self.stage.upstream().says(*(f":bob!b@h PRIVMSG #c :{number}" for number in numbers))
+            self.said += argument
+        elif what == "settle":
+            await self.settle()
+        elif what == "time passes":
+            assert isinstance(argument, int)
+            self.stage.timers.pass_by(argument)
+        elif what == "network goes":
+            self.stage.upstream().hangs_up()
+            self.stage.upstream().welcomes()
+        elif what == "kill":
+            await self.kill()
+        elif reader is not None:
+            await getattr(self, what)(reader)
+
+    async def attach(self, reader: Reader) -> None:
+        if reader.device is None:
+            reader.floor, reader.here = reader.proved, []
+            reader.device = await self.stage.device(f"alice@{reader.name}", CAPS[reader.name])
+            self.stored()  # whoever attaches waits for the store
+
+    async def read(self, reader: Reader) -> None:
+        if reader.device is not None and reader.device.full:
+            reader.device.takes_again()
+        reader.read()
+
+    async def hang(self, reader: Reader) -> None:
+        if reader.device is not None:
+            reader.device.full = True
+
+    async def leave(self, reader: Reader) -> None:
+        if reader.device is not None:
+            reader.read()
+            reader.device.leaves()
+            reader.device = None
+
+    async def settle(self) -> None:
+        await self.stage.settle()
+        self.stored()
+
+    def stored(self) -> None:
+        self.durable = self.said
+        for reader in self.readers.values():
+            reader.stored = reader.proved
+
+    async def kill(self) -> None:
+        self.lost |= set(range(self.durable, self.said))
+        await self.stage.desk.close()
+        for reader in self.readers.values():
+            reader.device = None
+            reader.proved = reader.stored
+        self.stage.begin()
+        self.stage.upstream().welcomes()
+
+    async def end(self) -> None:
+        await self.settle()
+        for reader in self.readers.values():
+            await self.leave(reader)
+            await self.attach(reader)
+            await self.stage.settle()
+            reader.read()
+            missing = set(range(self.said)) - reader.ever - self.lost
+            assert not missing, f"{reader.name} never got {sorted(missing)}"
+        await self.stage.desk.close()
+        self.stage.store.close()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(actions, max_size=40))
+def test_every_devices_stream_is_the_log_in_order(story: list[tuple[str, object]]) -> None:
+    async def live() -> None:
+        life = Life()
+        await life.begin()
+        for what, argument in story:
+            await life.act(what, argument)
+        await life.end()
+
+    asyncio.run(live())
