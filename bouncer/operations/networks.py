@@ -17,11 +17,10 @@ from bouncer.operations.overview import network_state, state_text
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
 from bouncer.operations.settings import NAME, NETWORK_KEYS, network_values, network_with, without_secrets
 from bouncer.operations.users import setting_lines
-
-NETWORKS_LIMIT = 100  # of one user; each is a connection with buffers of its own
+from bouncer.operations.values import NETWORKS_LIMIT
 
 _CREATE_KEYS = tuple(key for key in NETWORK_KEYS if key.name != NAME.name)
-_LATER = frozenset(key.name for key in NETWORK_KEYS if key.later)
+_AT_CONNECT = tuple(key.name for key in NETWORK_KEYS if key.reconnects)
 
 
 async def create(context: Context, call: Call) -> Result:
@@ -50,9 +49,10 @@ async def update(context: Context, call: Call) -> Result:
         return Result((f"network {label} is like that already",), shown(user, network))
     await keep(context, [with_network(user, changed)])
     lines = [f"network {label} is changed", *_warnings(label, changed)]
-    later = [key for key in call.values if key in _LATER]
-    if later and changed.enabled and context.process.facts().running:
-        lines.append(f"{', '.join(later)}: used when it connects next; network reconnect {label} does so now")
+    old, new = network_values(network), network_values(changed)
+    told = [key for key in _AT_CONNECT if old.get(key) != new.get(key)]
+    if told and changed.enabled and context.process.facts().running:
+        lines.append(f"it connects anew, because a network is told only then: {', '.join(told)}")
     return Result(tuple(lines), shown(user, changed))
 
 
@@ -161,7 +161,7 @@ OPERATIONS = (
         "network update",
         "change a network's settings",
         "What is not named stays as it is. KEY= with nothing after it puts the default back. A nick changes at once; "
-        "what matters only while connecting is used at the next connect.",
+        "for what a network is told only while connecting, it connects anew.",
         ('network update {network} nick=alice2 realname="Alice A."', "network update {network} flood=off"),
         update,
         takes=Takes.NETWORK,
@@ -217,7 +217,7 @@ OPERATIONS = (
     Operation(
         "network reconnect",
         "leave a network and connect to it again at once",
-        "Use it after changes that are used at the next connect.",
+        "Channels are joined again, and clients stay attached.",
         ("network reconnect {network}",),
         reconnect,
         takes=Takes.NETWORK,

@@ -49,7 +49,8 @@ class Key:
     """One ``KEY=VALUE`` of an operation, and the same key of the state file.
 
     ``parse`` takes the text after ``=``, or the value as TOML gave it, and raises Refused with what is wrong with it.
-    ``KEY=`` (nothing after it) gives ``default``. ``later`` is true when a change waits for the next connect.
+    ``KEY=`` (nothing after it) gives ``default``. ``reconnects`` is true when a network is
+    told of it only at the start of a connection.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Key:
     who: Who = Who.USER
     secret: bool = False
     many: bool = False  # may be given several times: the values are joined
-    later: bool = False
+    reconnects: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from bouncer.operations import settings
 from bouncer.operations.names import account_name, channel_name, meant, quoted, same_channel
 from bouncer.operations.row import NEEDED, Key
 from bouncer.operations.toml_lines import Path, line_numbers, line_of
-from bouncer.operations.values import CHANNELS_LIMIT
+from bouncer.operations.values import CHANNELS_LIMIT, NETWORKS_LIMIT
 
-NETWORKS_LIMIT = 100  # of one user; each is a connection with buffers of its own
 MISTAKES_LIMIT = 50  # told at once: more than that is not the file that was meant
 INLINE_LIMIT = 100  # characters of a list on one line; a longer one gets a line per item
 

@@ -78,11 +78,13 @@ async def test_the_list_of_channels_keeps_what_is_known_of_them(stocked: Bench) 
     assert stocked.network("alice", "libera").channels == (Channel("#secret", "k", True), Channel("#new"))
 
 
-async def test_what_waits_for_the_next_connect_is_said(stocked: Bench) -> None:
+async def test_a_change_that_needs_a_new_connection_says_so(stocked: Bench) -> None:
     now = await stocked.do("network update alice/libera nick=al")
     assert now.lines == ("network alice/libera is changed",)
-    later = await stocked.do("network update alice/libera ident=al realname=A")
-    assert later.lines[1] == "ident, realname: used when it connects next; network reconnect alice/libera does so now"
+    anew = await stocked.do("network update alice/libera ident=al realname=A")
+    assert anew.lines[1] == "it connects anew, because a network is told only then: ident, realname"
+    await stocked.do("network disconnect alice/libera")
+    assert len((await stocked.do("network update alice/libera ident=bl")).lines) == 1
 
 
 async def test_connect_and_disconnect_hold(stocked: Bench) -> None:

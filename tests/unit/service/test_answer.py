@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def test_a_conversation(stocked: Bench) -> None:
     assert await stocked.chat("network update libera nick=alice2 realname='Alice A.'") == [
         "network libera is changed",
-        "realname: used when it connects next; network reconnect libera does so now",
+        "it connects anew, because a network is told only then: realname",
     ]
     assert (stocked.network("alice", "libera").nick, stocked.network("alice", "libera").realname) == (
         "alice2",
