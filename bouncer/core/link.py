@@ -14,7 +14,7 @@ from types import MappingProxyType
 from bouncer.core.resync import AFTER_JOIN, difference
 from bouncer.core.status import ChannelStatus, LinkStatus, Phase
 from bouncer.downstream.place import Attached
-from bouncer.downstream.welcome import welcome
+from bouncer.downstream.welcome import joined, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.fit import pack
@@ -153,7 +153,7 @@ class Link:
             if effect is None:
                 continue
             kind, target = effect
-            unseen = bool(self._screen and self._is_on_screen(message)) or self.is_detached(target)
+            unseen = bool(self._screen or self._detached) and self._is_unseen(message, target)
             if unseen and not kind:
                 continue
             time = self._said_at(message, stamp) if message.tagtext else stamp
@@ -183,11 +183,17 @@ class Link:
             return stamp
         return time if abs(time - stamp) < TRUSTED_SKEW_MS else stamp
 
-    def _is_on_screen(self, message: Message) -> bool:
+    def _is_unseen(self, message: Message, target: str) -> bool:
+        """A line about a channel that is detached, or our coming back to one that is on the screens already."""
+        if self.is_detached(target):
+            return True
         place = AFTER_JOIN.get(message.command)
-        if place is None or message.param(place) not in self._screen:
+        if place is None:
             return False
-        return message.command != "JOIN" or self.state.is_me(message.nick)
+        name = message.param(place)
+        return self.is_detached(name) or (
+            name in self._screen and (message.command != "JOIN" or self.state.is_me(message.nick))
+        )
 
     def _after_names(self) -> None:
         """Of channels that we are back in, tell what has changed, and begin anew."""
@@ -267,8 +273,8 @@ class Link:
         out = self._outgoing(message)
         if out is None:
             return
-        if out.command == "JOIN":
-            self._note_join(out)
+        if out.command == "JOIN" and not self._note_join(out):
+            return
         own = out.command in OWN_TEXT
         if own and len(self._own) < OWN_LIMIT:
             self._own[id(out)] = (out, session)
@@ -296,18 +302,21 @@ class Link:
             return None
         return Message.parse(message.body) if message.tagtext else message
 
-    def _note_join(self, message: Message) -> None:
-        for name, key in zip(message.param(0).split(","), message.param(1).split(","), strict=False):
-            known = self._wanted(name)
-            if known is not None and known.detached:
-                self._reattach(known)
+    def _note_join(self, message: Message) -> bool:
+        """Remember the keys, bring back what is detached; False if the network need not hear of it."""
+        names = message.param(0).split(",")
+        for name, key in zip(names, message.param(1).split(","), strict=False):
             if key and len(self._keys) < KEYS_LIMIT:
                 self._keys[name] = key
-
-    def _reattach(self, known: Channel) -> None:
-        self._keep_channels(
-            tuple(replace(each, detached=False) if each is known else each for each in self.network.channels)
-        )
+        back = [known for name in names if (known := self._wanted(name)) is not None and known.detached]
+        for known in back:
+            self._keep_channels(
+                tuple(replace(each, detached=False) if each is known else each for each in self.network.channels)
+            )
+            channel = self.state.channels.get(known.name)
+            if channel is not None:
+                self.publish(joined(self, channel))
+        return any(name not in self.state.channels for name in names)
 
     def sent(self, messages: Sequence[Message], now: float) -> None:
         """Lines have gone out to the network: what the user said is said from now on."""

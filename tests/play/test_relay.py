@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bouncer.model.records import Channel
 from tests.play.stage import ALL_CAPS, Stage
 
 TIME = "@time=2023-11-14T22:13:20.000Z"
@@ -235,3 +238,25 @@ async def test_a_slow_client_costs_nobody_anything_and_gets_all(stage: Stage) ->
     assert len(quick.lines()) == 50
     slow.takes_again()
     slow.gets(*(f":bob!b@h PRIVMSG alice :{number}" for number in range(50)), ":irc.example PONG irc.example x")
+
+
+async def test_a_detached_channel_is_kept_from_the_screens_until_it_is_joined(stage: Stage) -> None:
+    user = stage.user(channels=("#c",))
+    quiet = replace(user.networks[0], channels=(Channel("#c", detached=True),))
+    stage.house.replace(replace(user, networks=(quiet,)))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    assert upstream.heard() == ["JOIN #c"]
+    phone = await stage.attached()
+    upstream.joins("#c", "@bob")
+    upstream.says(":bob!b@h PRIVMSG #C :unseen")
+    phone.gets_nothing()
+    phone.says("JOIN #c")
+    phone.gets(
+        ":alice!al@home.example JOIN #c",
+        ":irc.example 353 alice = #c :alice @bob",
+        ":irc.example 366 alice #c :End of /NAMES list.",
+    )
+    upstream.says(":bob!b@h PRIVMSG #c :seen")
+    phone.gets(":bob!b@h PRIVMSG #c :seen")
+    assert upstream.heard() == []
