@@ -512,7 +512,7 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, socket.gaierror):
         return f"the host's name could not be resolved: {error.strerror}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
+        return f"TLS failed: {getattr(error, 'reason', '') or error}"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return str(error) or type(error).__name__

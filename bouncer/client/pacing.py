@@ -116,8 +116,10 @@ class Pacer(Generic[T]):
         pace = self.pace
         if pace is None or not pace.every:
             return True
-        start = max(self._next, now)
+        # never emptier than empty, which a slower pace before this one may have made it
+        start = min(max(self._next, now), now + pace.burst * pace.every)
         if start - now > (pace.burst - 1) * pace.every + _EPSILON:
+            self._next = start
             return False
         self._next = start + pace.every
         return True
@@ -131,7 +133,7 @@ class Pacer(Generic[T]):
         pace = self.pace
         if pace is None or not pace.every:
             return now
-        return max(now, self._next - (pace.burst - 1) * pace.every)
+        return max(now, min(self._next - (pace.burst - 1) * pace.every, now + pace.every))
 
     def clear(self) -> list[T]:
         """Take out everything that waits, however early."""

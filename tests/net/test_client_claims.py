@@ -490,7 +490,7 @@ def test_17_twenty_reconnects_leave_nothing_behind(play: Play) -> None:
                 await client.connected(SOON)
             client.off("client_disconnect", reconnect)
             await client.disconnect()
-            for _ in range(3):  # the last handlers may end
+            for _ in range(10):  # the last handlers may end
                 await asyncio.sleep(0)
             assert not client._dispatcher.slots
             assert not client._dispatcher._tasks

@@ -75,6 +75,11 @@ def test_a_new_pace_holds_at_once() -> None:
     assert pacer.due(0.0, MUCH) == ["a"]
     pacer.pace = None
     assert pacer.due(0.0, MUCH) == ["b"]
+    pacer.push("c", 1, Rank.TEXT)
+    pacer.pace = Pace(1, 2.0)
+    assert pacer.deadline(1.0) == 3.0  # not the minute of the pace before
+    assert pacer.due(1.0, MUCH) == []
+    assert pacer.due(3.0, MUCH) == ["c"]
 
 
 def test_a_pace_is_checked() -> None:
