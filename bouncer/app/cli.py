@@ -67,23 +67,21 @@ def program(
 ) -> click.Group:
     """The command line over these ways to do and to run."""
 
-    @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
-    @click.option(
-        "--home",
-        type=click.Path(file_okay=False, path_type=Path),
-        help="The one folder that holds everything (else BOUNCER_HOME, else the platform's data directory).",
+    @click.group(
+        params=[_home_option()], context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
     )
     @click.version_option(__version__, prog_name="bouncer", message="%(prog)s %(version)s")
-    @click.pass_context
-    def bouncer(context: click.Context, home: Path | None) -> None:
+    def bouncer() -> None:
         """A bouncer for IRC: it stays on IRC for you, and gives each of your devices what it missed."""
-        context.obj = Home(home or default_home(os.environ))
 
-    @bouncer.command("run", help="Start in the foreground; the first start makes everything and prints how to connect.")
-    @click.pass_obj
-    def run_command(home: Home) -> None:
+    @bouncer.command(
+        "run",
+        params=[_home_option()],
+        help="Start in the foreground; the first start makes everything and prints how to connect.",
+    )
+    def run_command() -> None:
         with _refusals():
-            sys.exit(run(home))
+            sys.exit(run(_home()))
 
     @bouncer.command("help", help="Explain the commands, as inside IRC.")
     @click.argument("words", nargs=-1)
@@ -99,7 +97,7 @@ def program(
             bouncer.add_command(command)
             continue
         if row.group not in groups:
-            groups[row.group] = click.Group(row.group, help=GROUPS.get(row.group))
+            groups[row.group] = click.Group(row.group, params=[_home_option()], help=GROUPS.get(row.group))
             bouncer.add_command(groups[row.group])
         groups[row.group].add_command(command)
     return bouncer
@@ -119,7 +117,7 @@ def _command(row: Operation, ask: Ask) -> click.Command:
         parameters.append(
             click.Argument(["words"], nargs=-1, required=needed, metavar=shape if needed else f"[{shape}]")
         )
-    parameters += [_flag(key) for key in flags]
+    parameters += [_home_option(), *(_flag(key) for key in flags)]
     if row.reads:
         parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Print it for programs."))
 
@@ -129,9 +127,7 @@ def _command(row: Operation, ask: Ask) -> click.Command:
             if file is not None:
                 typed.append(f"file={_read(file)}")
             typed += [f"{name}=yes" for name, is_on in switches.items() if is_on]
-            home = click.get_current_context().find_object(Home)
-            assert home is not None  # the group above has set it
-            _print(ask(home, typed), as_json)
+            _print(ask(_home(), typed), as_json)
 
     return click.Command(
         row.verb or row.words,
@@ -140,6 +136,26 @@ def _command(row: Operation, ask: Ask) -> click.Command:
         help=_help(row),
         short_help=f"{row.summary[:1].upper()}{row.summary[1:]}.",
     )
+
+
+def _home_option() -> click.Option:
+    """``--home``, which may stand before a command or behind it; the one nearest to it counts."""
+
+    def note(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            context.obj = Home(value)
+
+    return click.Option(
+        ["--home"],
+        type=click.Path(file_okay=False, path_type=Path),
+        expose_value=False,
+        callback=note,
+        help="The one folder that holds everything (else BOUNCER_HOME, else the platform's data directory).",
+    )
+
+
+def _home() -> Home:
+    return click.get_current_context().find_object(Home) or Home(default_home(os.environ))
 
 
 def _flag(key: Key) -> click.Option:

@@ -212,3 +212,24 @@ def test_without_one_the_database_is_changed(tmp_path: Path) -> None:
     assert type_("network", "create", "alice/libera", "servers=irc.libera.chat").exit_code == 0
     assert type_("network", "list").stdout == "alice/libera: stopped, the bouncer is not running\n"
     assert "is not running" in type_("status").stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--home", "here", "user", "list"],
+        ["user", "--home", "here", "list"],
+        ["user", "list", "--home", "here"],
+        ["--home", "elsewhere", "user", "list", "--home", "here"],
+    ],
+)
+def test_the_home_may_stand_anywhere(words: list[str]) -> None:
+    homes: list[Home] = []
+
+    def ask(home: Home, _: Sequence[str]) -> row.Result:
+        homes.append(home)
+        return row.Result((), None)
+
+    done = CliRunner().invoke(program(ask=ask), words)
+    assert done.exit_code == 0, done.output
+    assert [home.path for home in homes] == [Path("here")]
