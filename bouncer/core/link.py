@@ -24,11 +24,12 @@ from bouncer.model.log import Log
 from bouncer.model.ports import Archive, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
 from bouncer.model.state import ChannelState, NetworkState
+from bouncer.upstream.asks import Asks
 from bouncer.upstream.tracked import SHOWN, Effect, Row
 
 SERVICE_SOURCE = "*bouncer!bouncer@bouncer"
 TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than a day is wrong (design 3.3)
-OWN_LIMIT = 1000  # lines of ours that wait for the pacer; at a line in 2 s that is half an hour, more is refused
+WAITING_LIMIT = 1000  # lines that wait for the pacer; at a line in 2 s that is half an hour, more is refused
 JOIN_BUDGET = 400  # bytes of channels in one JOIN: 512 less the command, CRLF and as many bytes of keys
 KEYS_LIMIT = 64  # keys of channels asked for and not joined yet
 
@@ -72,7 +73,8 @@ class Link:
         self._screen: CaseMap[ChannelState] = CaseMap()  # channels that clients still show and we are not in yet
         self._refusals: CaseMap[str] = CaseMap()  # why a channel could not be joined
         self._keys: CaseMap[str] = CaseMap()
-        self._own: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
+        self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
+        self._asks: Asks[Attached] = Asks()
         self._detached = frozenset[str]()  # folded names of the channels kept from the clients' screens
         self._told_nick = ""  # under which the clients know themselves from the last connection
         self._was_down = False
@@ -157,7 +159,10 @@ class Link:
             if unseen and not kind:
                 continue
             time = self._said_at(message, stamp) if message.tagtext else stamp
-            entry = log.append(message, time, kind, target, only=NOBODY if unseen else None)
+            only: object = NOBODY if unseen else None
+            if not kind and not unseen and self._asks:
+                only = self._asks.answer(message, state.isupport.fold, now)
+            entry = log.append(message, time, kind, target, only=only)
             if kind:
                 kept.append(entry)
             reaction = _REACTIONS.get(message.command)
@@ -275,15 +280,10 @@ class Link:
             return
         if out.command == "JOIN" and not self._note_join(out):
             return
-        own = out.command in OWN_TEXT
-        if own and len(self._own) < OWN_LIMIT:
-            self._own[id(out)] = (out, session)
-        elif own:
-            session.reply(self._note(f"Not sent, {OWN_LIMIT} lines are waiting already: {message.params[-1]}"))
-            return
-        if self.uplink is None or not self.uplink.send(out):
-            self._own.pop(id(out), None)
-            session.reply(self._note(f"Not sent, too much is waiting already: {out.command} {message.param(0)}"))
+        self._waiting[id(out)] = (out, session)
+        if len(self._waiting) > WAITING_LIMIT or self.uplink is None or not self.uplink.send(out):
+            self._waiting.pop(id(out), None)
+            session.reply(self._note(f"Not sent, too much is waiting already: {_quoted(out)}"))
 
     def _outgoing(self, message: Message) -> Message | None:
         """The line with only those tags that the network takes; None if nothing is left of it."""
@@ -320,15 +320,18 @@ class Link:
 
     def sent(self, messages: Sequence[Message], now: float) -> None:
         """Lines have gone out to the network: what the user said is said from now on."""
-        if not self._own:
+        if not self._waiting:
             return
         stamp = self._stamp(now)
         kept: list[Entry] = []
         for message in messages:
-            found = self._own.pop(id(message), None)
+            found = self._waiting.pop(id(message), None)
             if found is None:
                 continue
             session = found[1]
+            self._asks.note(message, session, self.state.isupport.fold, now)
+            if message.command not in OWN_TEXT:
+                continue
             for target in filter(None, message.param(0).split(",")):
                 entry = self._said(message, target, session, stamp)
                 if entry.kind:
@@ -355,6 +358,7 @@ class Link:
         """A connection stands; registration begins. It starts a new picture."""
         fresh = NetworkState(nick_of(self.user, self.network))
         self.state = fresh
+        self._asks = Asks()
         self.phase = Phase("connecting", self._timers.now(), server=server)
 
     def registered(self) -> None:
@@ -396,12 +400,12 @@ class Link:
                 self._screen[name] = channel
             self._screen.refold(state.isupport.fold)
             self._told_nick = state.nick
-            waiting = list(self._own.values())
-            self._own.clear()
+            waiting = list(self._waiting.values())
+            self._waiting.clear()
             state.registered = False
             state.channels = CaseMap(state.isupport.fold)
             for message, session in waiting:
-                session.reply(self._note(f"Not sent, the connection ended: {message.params[-1]}"))
+                session.reply(self._note(f"Not sent, the connection ended: {_quoted(message)}"))
         repeated = self._was_down and phase.reason == self.phase.reason
         self.phase = phase
         self._was_down = True
@@ -442,6 +446,11 @@ class Link:
             tuple(channels),
             devices,
         )
+
+
+def _quoted(message: Message) -> str:
+    """What was not sent, as far as it can be shown: text, or else the command only (it may hold a password)."""
+    return message.params[-1] if message.command in OWN_TEXT and message.params else message.command
 
 
 _REACTIONS: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(

@@ -260,3 +260,29 @@ async def test_a_detached_channel_is_kept_from_the_screens_until_it_is_joined(st
     upstream.says(":bob!b@h PRIVMSG #c :seen")
     phone.gets(":bob!b@h PRIVMSG #c :seen")
     assert upstream.heard() == []
+
+
+async def test_an_answer_goes_to_the_device_that_asked_and_to_no_other(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached("alice@phone")
+    desk = await stage.attached("alice@desk")
+    phone.says("WHOIS bob")
+    desk.says("FROBNICATE")
+    upstream.says(":irc.example 311 alice bob b h * :Bob", ":irc.example 318 alice bob :End of /WHOIS list.")
+    upstream.says(":irc.example 421 alice FROBNICATE :Unknown command")
+    phone.gets(":irc.example 311 alice bob b h * :Bob", ":irc.example 318 alice bob :End of /WHOIS list.")
+    desk.gets(":irc.example 421 alice FROBNICATE :Unknown command")
+
+
+async def test_the_answer_to_a_device_that_has_left_goes_to_nobody(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached("alice@phone")
+    desk = await stage.attached("alice@desk")
+    phone.says("WHO #c")
+    phone.leaves()
+    upstream.says(":irc.example 315 alice #c :End of /WHO list.")
+    desk.gets_nothing()

@@ -232,4 +232,4 @@ def test_the_home_may_stand_anywhere(words: list[str]) -> None:
 
     done = CliRunner().invoke(program(ask=ask), words)
     assert done.exit_code == 0, done.output
-    assert [home.path for home in homes] == [Path("here")]
+    assert [home.path for home in homes] == [Path("here").absolute()]
