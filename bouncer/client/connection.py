@@ -12,7 +12,7 @@ import logging
 import ssl
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Protocol, cast
 
 from bouncer.client.dialing import fingerprint_matches
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
         if self._fingerprint is not None and not self._pinned(self._transport):
             self.refusal = ssl.SSLCertVerificationError("the server's certificate is not the one of the fingerprint")
             self.closing = True
-            self._transport.abort()
+            self._soon(self._transport.abort)
             return
         self.used = True
         self._owner.connection_made(self)
@@ -316,7 +316,7 @@ class Connection(asyncio.Protocol):
             self._owner.lines_sent([message for message, _ in items], time.time())
         if not self._pacer:
             if self.asked:
-                self._transport.close()
+                self._soon(self._transport.close)
         elif self.stalled_since is None:
             deadline = self._pacer.deadline(self.loop.time())
             assert deadline is not None
@@ -338,7 +338,11 @@ class Connection(asyncio.Protocol):
         self.closing = True
         self.reason = self.reason or reason
         if self._transport is not None:
-            self._transport.abort()
+            self._soon(self._transport.abort)
+
+    def _soon(self, end: Callable[[], None]) -> None:
+        """In the next pass: a transport of uvloop that ends within connection_made() never gives its socket back."""
+        self.loop.call_soon(end)
 
     def forsake(self, reason: str) -> None:
         """End now, from another loop than the connection's own, which may never run again. Nothing more is told."""

@@ -173,7 +173,8 @@ class HostPacing:
             return
         entry.complained = now
         entry.pace = min(entry.pace * 2, max(LONGEST_PACE, self.pace))
-        entry.free = max(entry.free, now + (self.burst - 1) * self.pace)  # what is left of the burst is gone
+        # what is left of the burst is gone, and the next one waits like those after it
+        entry.free = max(entry.free, now + (self.burst - 1) * self.pace + entry.pace)
 
     def _entry(self, host: str, now: float) -> _Host:
         key = host.lower()

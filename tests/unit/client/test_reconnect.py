@@ -124,9 +124,9 @@ def test_a_complaint_doubles_the_pace_until_it_is_forgotten() -> None:
     pacing = HostPacing(2.0)
     for _ in range(5):  # many clients told at once: one complaint
         pacing.complain("h", 0.0)
-    assert [pacing.reserve("h", 0.0) for _ in range(3)] == [0.0, 4.0, 8.0]
+    assert [pacing.reserve("h", 0.0) for _ in range(3)] == [4.0, 8.0, 12.0]
     pacing.complain("h", 100.0)
-    assert [pacing.reserve("h", 100.0) for _ in range(2)] == [0.0, 8.0]
+    assert [pacing.reserve("h", 100.0) for _ in range(2)] == [8.0, 16.0]
     later = 100.0 + COMPLAINT_MEMORY
     assert [pacing.reserve("h", later) for _ in range(12)] == [0.0] * 10 + [2.0, 4.0]
 
