@@ -11,7 +11,6 @@ import itertools
 import logging
 import ssl
 import time
-from collections import deque
 from collections.abc import Callable, Generator
 from typing import Any, Protocol, cast
 
@@ -107,7 +106,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._framer = Framer(UPSTREAM_TAG_LIMIT, line_limit, cut=True)
         self._pacer: Pacer[tuple[Message, Sent]] = Pacer(pace)
-        self._backlog: deque[bytes] = deque()  # at most the lines of one read: reading stops while there are any
+        self._backlog: list[bytes] = []  # at most the lines of one read: reading stops while there are any
         self._passing = False  # a pass over the backlog is scheduled
         self._load = 0
         self._overloaded = False
@@ -166,8 +165,8 @@ class Connection(asyncio.Protocol):
         self._passing = False
         backlog = self._backlog
         if backlog and (not self._overloaded or self._lost is not None):
-            count = min(len(backlog), LINES_PER_PASS)
-            messages = [Message.parse(backlog.popleft()) for _ in range(count)]
+            messages = [Message.parse(line) for line in backlog[:LINES_PER_PASS]]
+            del backlog[:LINES_PER_PASS]
             self._last = messages[-1]
             self._owner.lines_received(self, messages, time.time())
         if backlog:
