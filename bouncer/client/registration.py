@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import chain
 
 from bouncer.irc.caps import CapRequester
 from bouncer.irc.message import Message
@@ -81,19 +82,24 @@ def nick_candidates(nick: str, alternatives: tuple[str, ...], nicklen: int | Non
     What is appended keeps within ``nicklen``; not knowing it (None), within a limit that every server has, after a
     single try beyond.
     """
-    seen = set()
-    limit = nicklen or max(len(nick), _SAFE_NICKLEN)
-    endings = ["_", "__", "`", *map(str, range(1, 100))]
-    made = [nick + "_"] if nicklen is None else []
-    made += [nick[: limit - len(ending)] + ending for ending in endings]
-    if nicklen is None and len(nick) > _SAFE_NICKLEN:
-        made[3:3] = [nick[:_SAFE_NICKLEN], nick[: _SAFE_NICKLEN - 1] + "_"]
-    for candidate in (nick, *alternatives, *made):
+    seen: set[str] = set()
+    for candidate in chain((nick, *alternatives), _made_nicks(nick, nicklen)):
         if candidate and candidate not in seen:
             seen.add(candidate)
             yield candidate
         if len(seen) == NICK_TRIES:
             return
+
+
+def _made_nicks(nick: str, nicklen: int | None) -> Iterator[str]:
+    limit = nicklen or max(len(nick), _SAFE_NICKLEN)
+    if nicklen is None:
+        yield nick + "_"
+        if len(nick) > _SAFE_NICKLEN:
+            yield nick[:_SAFE_NICKLEN]
+            yield nick[: _SAFE_NICKLEN - 1] + "_"
+    for ending in chain(("_", "__", "`"), map(str, range(1, 100))):
+        yield nick[: limit - len(ending)] + ending
 
 
 class Registration:
@@ -274,6 +280,7 @@ class Registration:
         self.nick = message.param(0) or self.nick
         self.stage = Stage.REGISTERED
         self.deadline = None
+        self._nicks = iter(())  # not needed for the rest of a long life
         self._negotiating = False
         self._exchange = None
         return []
