@@ -1,8 +1,6 @@
 """Several networks on one event loop: print what each says, and come back to each when it is lost.
 
-    python examples/several_networks.py irc.example.org:6697 localhost:6667 --plain localhost:6667
-
-Servers named with ``--plain`` are spoken to without TLS.
+python examples/several_networks.py --tls irc.example.org:6697 irc.example.net:6697
 """
 
 from __future__ import annotations
@@ -31,26 +29,32 @@ def split(server: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def main(servers: list[str], plain: list[str], nick: str) -> None:
+async def main(options: argparse.Namespace) -> None:
     pacing = HostPacing()  # one for all: a host is not to be asked by all of them at once
-    for server in [*servers, *plain]:
+    clients = []
+    for server in options.servers:
         host, port = split(server)
-        client = Client(host, port, ssl=server not in plain)
+        client = Client(host, port, ssl=options.tls)
         client.tap(partial(show, server))
         for event in ("client_connect_failed", "client_disconnect", "client_stopped"):
             client.on(event, partial(tell, server))
-        usual = install_usual(client, Register(nick), pacing=pacing)
+        usual = install_usual(client, Register(options.nick), pacing=pacing)
         usual.reconnect.start_soon()
-    await asyncio.Event().wait()  # until interrupted
+        clients.append((client, usual.reconnect))
+    try:
+        await asyncio.Event().wait()  # until interrupted
+    finally:
+        for client, reconnect in clients:
+            reconnect.stop("interrupted")
+            await client.disconnect("interrupted")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Print what several IRC servers say.")
-    parser.add_argument("servers", nargs="*", metavar="HOST:PORT", help="with TLS")
-    parser.add_argument("--plain", action="append", default=[], metavar="HOST:PORT", help="without TLS; repeat it")
+    parser.add_argument("servers", nargs="+", metavar="HOST:PORT")
+    parser.add_argument("--tls", action="store_true", help="encrypt, and verify the servers' certificates")
     parser.add_argument("--nick", default="listener")
-    arguments = parser.parse_args()
     try:
-        asyncio.run(main(arguments.servers, arguments.plain, arguments.nick))
+        asyncio.run(main(parser.parse_args()))
     except KeyboardInterrupt:
         pass

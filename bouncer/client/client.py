@@ -282,7 +282,7 @@ class Client:
             self._drop_attempt(attempt)
             attempt = None
         if attempt is None:
-            attempt = self._attempt = self._start_attempt(loop)
+            attempt = self._start_attempt(loop)
         attempt.waiters += 1
         try:
             await asyncio.wait([attempt.task])
@@ -299,7 +299,7 @@ class Client:
             raise ConnectionResetError(f"the connection was made and lost again: {attempt.connection.reason}")
 
     def _start_attempt(self, loop: asyncio.AbstractEventLoop) -> _Attempt:
-        attempt = _Attempt(
+        attempt = self._attempt = _Attempt(  # before its task, which an eager loop begins at once
             Connection(
                 self,
                 loop,
