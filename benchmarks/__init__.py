@@ -1,0 +1,1 @@
+"""What things cost, measured. Quote ratios of one run: machines differ."""
