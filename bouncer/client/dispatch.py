@@ -306,10 +306,6 @@ class Dispatcher:
         finally:
             load.take()
 
-    def running(self) -> Iterator[str]:
-        """The names of the handlers that have not come to their end."""
-        return (str(handler) for handler, _ in self._tasks.values())
-
     def cancel(self) -> list[asyncio.Task[Any]]:
         """Cancel all handler tasks but the asking one; returns them, to be waited for."""
         try:
