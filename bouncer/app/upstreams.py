@@ -10,18 +10,32 @@ import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bouncer.client import Client, HostPacing, NotConnected, Pace, Reconnect, Register, Sasl, SendQueueFull, Server
+from bouncer.client import (
+    Client,
+    Connection,
+    HostPacing,
+    NotConnected,
+    Pace,
+    Reconnect,
+    Register,
+    Sasl,
+    SendQueueFull,
+    Server,
+)
 from bouncer.client import Phase as Trying
 from bouncer.client.handlers import KeepAlive
 from bouncer.client.registration import Identity
 from bouncer.core.link import Link
 from bouncer.core.status import Phase
 from bouncer.irc.message import Message
-from bouncer.model.ports import Timers
+from bouncer.model.ports import Archive, Timers
 from bouncer.model.records import Flood, Network, nick_of, realname_of
 
 logger = logging.getLogger(__name__)
 
+# Lines that a working store may have waiting (design 3.1); above it, whoever brings more is not read for a while.
+STORE_BEHIND = 20_000
+STORE_CHECK = 0.01  # seconds between two looks whether the store has caught up: its commit interval
 PARTING = 3.0  # seconds for a QUIT to go out; the network's own time-out is the worst that can follow
 SWITCHED_OFF = "switched off with `network disconnect`"
 NO_SERVER = "it has no server; set one with `network update NAME servers=ircs://host:6697`"
@@ -42,8 +56,11 @@ _AT_CONNECT = ("servers", "ident", "realname", "server_password", "sasl", "tls_f
 class Upstream:
     """One link's way to its network, and the link's Uplink."""
 
-    def __init__(self, link: Link, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers) -> None:
+    def __init__(
+        self, link: Link, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers, archive: Archive
+    ) -> None:
         self.link = link
+        self._archive = archive
         self._wanted_caps = wanted_caps
         self._timers = timers
         first = servers_of(link.network)[0]
@@ -54,7 +71,7 @@ class Upstream:
         self._register.install(self.client)
         KeepAlive().install(self.client)
         self.reconnect = Reconnect(servers_of(link.network), pacing=pacing).install(self.client)
-        self.client.tap(link.receive)
+        self.client.tap(self._receive)
         self.client.tap_sent(link.sent)
         # after the handlers above, so that what they decided is known here
         self.client.on("client_connect", self._opened)
@@ -77,6 +94,21 @@ class Upstream:
             logger.debug("%s was not sent to %s: %s", message.command, self.link.network.name, failure)
             return False
         return True
+
+    def _receive(self, messages: list[Message], now: float) -> None:
+        self.link.receive(messages, now)
+        if self._archive.undurable > STORE_BEHIND and not self._archive.failing:
+            connection = self.client.connection
+            if connection is not None and connection.reading:
+                connection.hold(True)
+                connection.loop.call_later(STORE_CHECK, self._go_on, connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Read again if the store has caught up; one that fails is no reason to wait, since text goes on then."""
+        if self._archive.undurable > STORE_BEHIND // 2 and not self._archive.failing:
+            connection.loop.call_later(STORE_CHECK, self._go_on, connection)
+        else:
+            connection.hold(False)
 
     def settings_changed(self, before: Network) -> None:
         """Take the link's settings as they are now; reconnect if some are told to a network only at the start."""
@@ -142,7 +174,8 @@ class Upstream:
 class Upstreams:
     """All links' upstreams: the house's Connector, and the operations' Dialer."""
 
-    def __init__(self, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers) -> None:
+    def __init__(self, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers, archive: Archive) -> None:
+        self._archive = archive
         self._wanted_caps = wanted_caps
         self._pacing = pacing
         self._timers = timers
@@ -163,7 +196,7 @@ class Upstreams:
             link.phase = Phase("disconnected", self._timers.now(), SWITCHED_OFF if link.network.servers else NO_SERVER)
         if not link.network.servers:
             return
-        upstream = Upstream(link, self._wanted_caps, self._pacing, self._timers)
+        upstream = Upstream(link, self._wanted_caps, self._pacing, self._timers, self._archive)
         self._upstreams[link.network.id] = upstream
         if self._running and link.network.enabled and link.user.enabled:
             upstream.reconnect.start_soon()

@@ -63,7 +63,7 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
     started = time.time()
     tls = ServerTls(config.tls.certificate, config.hostname)
     pacing = HostPacing(config.upstream.pace or None)
-    upstreams = Upstreams(WANTED_CAPS, pacing, timers)
+    upstreams = Upstreams(WANTED_CAPS, pacing, timers, store)
     snapshot = store.load()
     store.attach(loop)
     house = House(

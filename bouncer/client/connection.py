@@ -110,6 +110,8 @@ class Connection(asyncio.Protocol):
         self._passing = False  # a pass over the backlog is scheduled
         self._load = 0
         self._overloaded = False
+        self._held = False
+        self._stopped = False  # overloaded, held, or both: no line is handled
         self._reading = True
         self._flushing = False  # a flush is scheduled for the next pass of the loop
         self._pace_timer: asyncio.TimerHandle | None = None
@@ -150,10 +152,10 @@ class Connection(asyncio.Protocol):
         lines = self._framer.feed(data)
         if not lines:
             return
-        if self._backlog or len(lines) > LINES_PER_PASS or self._overloaded:
+        if self._backlog or len(lines) > LINES_PER_PASS or self._stopped:
             self._backlog.extend(lines)
             self._update_reading()
-            if not self._passing and not self._overloaded:
+            if not self._passing and not self._stopped:
                 self._pass()
             return
         messages = [Message.parse(line) for line in lines]
@@ -164,7 +166,7 @@ class Connection(asyncio.Protocol):
         """Handle the next lines of the backlog; others get their turn before the ones after."""
         self._passing = False
         backlog = self._backlog
-        if backlog and (not self._overloaded or self._lost is not None):
+        if backlog and (not self._stopped or self._lost is not None):
             messages = [Message.parse(line) for line in backlog[:LINES_PER_PASS]]
             del backlog[:LINES_PER_PASS]
             self._last = messages[-1]
@@ -177,7 +179,7 @@ class Connection(asyncio.Protocol):
                 self._end()
 
     def _schedule_pass(self) -> None:
-        if not self._passing and (not self._overloaded or self._lost is not None):
+        if not self._passing and (not self._stopped or self._lost is not None):
             self._passing = True
             self.loop.call_soon(self._pass)
 
@@ -236,7 +238,7 @@ class Connection(asyncio.Protocol):
         self._load += 1
         if self._load >= LOAD_HIGH and not self._overloaded:
             self._overloaded = True
-            self._update_reading()
+            self._stop_or_go_on()
             logger.warning("%r: %d handlers are unfinished; its reading stops until they are fewer", self, self._load)
 
     def release(self) -> None:
@@ -244,13 +246,23 @@ class Connection(asyncio.Protocol):
         self._load -= 1
         if self._overloaded and self._load <= LOAD_LOW:
             self._overloaded = False
-            if self._backlog:
-                self._schedule_pass()
-            else:
-                self._update_reading()
+            self._stop_or_go_on()
+
+    def hold(self, held: bool) -> None:
+        """Stop handling and reading lines, or go on: for an owner that can't keep what comes."""
+        if held != self._held:
+            self._held = held
+            self._stop_or_go_on()
+
+    def _stop_or_go_on(self) -> None:
+        self._stopped = self._overloaded or self._held
+        if self._backlog and not self._stopped:
+            self._schedule_pass()
+        else:
+            self._update_reading()
 
     def _update_reading(self) -> None:
-        wanted = not self._backlog and not self._overloaded
+        wanted = not self._backlog and not self._stopped
         if wanted == self._reading or self._lost is not None or self._transport is None:
             return
         self._reading = wanted

@@ -107,6 +107,10 @@ class Archive(Protocol):
     def undurable(self) -> int:
         """How many lines wait to be committed."""
 
+    @property
+    def failing(self) -> bool:
+        """True while nothing can be committed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -130,6 +130,11 @@ class MemoryStore:
         return self._undurable
 
     @property
+    def failing(self) -> bool:
+        """As the port says."""
+        return self._problem is not None
+
+    @property
     def dropped(self) -> int:
         """How many lines were given up: none, ever."""
         return 0

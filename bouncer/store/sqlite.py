@@ -118,6 +118,11 @@ class Store:
         return self._writer.undurable
 
     @property
+    def failing(self) -> bool:
+        """As the port says: since a commit last worked, five seconds or more have passed."""
+        return self._writer.failing
+
+    @property
     def dropped(self) -> int:
         """How many lines were given up since the start because the store failed for too long."""
         return self._writer.dropped

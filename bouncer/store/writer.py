@@ -129,6 +129,11 @@ class Writer:
         """Give the news to listeners on ``loop``; before that they are not given at all."""
         self._loop = loop
 
+    @property
+    def failing(self) -> bool:
+        """True from the sentence that :meth:`watch` gives to the None that ends it."""
+        return self._told
+
     def listen(self, durable: Durable) -> None:
         """Call ``durable({network: highest durable number})`` after each commit of lines."""
         self._on_durable = durable
