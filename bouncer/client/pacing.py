@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-if TYPE_CHECKING:
-    from bouncer.client.client import Client
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -43,6 +40,12 @@ class SendQueueFull(BufferError):
     """More is waiting to be sent than a connection may hold: the peer, or the pace, takes less than is being said."""
 
 
+class Paced(Protocol):
+    """What keeps a pace: a client."""
+
+    pace: Pace | None
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Flood control: ``burst`` lines at once, then one per ``every`` seconds. An ``every`` of 0 is no limit.
@@ -57,7 +60,7 @@ class Pace:
         if self.burst < 1 or self.every < 0:
             raise ValueError("a pace needs a burst of at least one line and an interval of at least 0 seconds")
 
-    def install(self, client: Client) -> Pace:
+    def install(self, client: Paced) -> Pace:
         """Make ``client`` keep this pace from now on."""
         client.pace = self
         return self

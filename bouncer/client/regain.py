@@ -6,12 +6,16 @@ lines. Times are seconds on any clock that does not run backwards.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from bouncer.irc.casemap import DEFAULT_FOLD, Fold
 from bouncer.irc.message import Message
+from bouncer.irc.numerics import ERR_UNKNOWNCOMMAND, RPL_ISON
 
 POLL = 30.0  # seconds between two questions; also what a ghost of ours takes at most to be noticed gone
 
-EVENTS = ("NICK", "QUIT", "303", "421")
+EVENTS = ("NICK", "QUIT", RPL_ISON, ERR_UNKNOWNCOMMAND)
 
 
 class Regain:
@@ -36,20 +40,29 @@ class Regain:
 
     def receive(self, message: Message) -> list[Message]:
         """Take a line of the server (those of ``EVENTS`` matter); the lines to send. Never raises."""
-        if self.done:
+        row = None if self.done else _ROWS.get(message.command)
+        return row(self, message) if row is not None else []
+
+    def _renamed(self, message: Message) -> list[Message]:
+        if not self._is(message.nick, self.nick):
+            return self._left(message)
+        self.nick = message.param(0)
+        if not self.done:
+            self.wanted = self.nick
+        return []
+
+    def _left(self, message: Message) -> list[Message]:
+        return self._take() if self._is(message.nick, self.wanted) else []
+
+    def _present(self, message: Message) -> list[Message]:
+        if not self._asked:
             return []
-        if message.command == "NICK" and self._is(message.nick, self.nick):
-            self.nick = message.param(0)
-            if not self.done:
-                self.wanted = self.nick
-            return []
-        if message.command in ("NICK", "QUIT"):
-            return self._take() if self._is(message.nick, self.wanted) else []
-        if message.command == "303" and self._asked:
-            self._asked = False
-            names = " ".join(message.params[1:]).split()
-            return [] if any(self._is(name, self.wanted) for name in names) else self._take()
-        if message.command == "421" and message.param(1).upper() == "ISON":
+        self._asked = False
+        names = " ".join(message.params[1:]).split()
+        return [] if any(self._is(name, self.wanted) for name in names) else self._take()
+
+    def _unknown(self, message: Message) -> list[Message]:
+        if message.param(1).upper() == "ISON":
             self._ask_by_trying = True
         return []
 
@@ -68,3 +81,13 @@ class Regain:
 
     def _take(self) -> list[Message]:
         return [Message.build("NICK", self.wanted)]
+
+
+_ROWS: Mapping[str, Callable[[Regain, Message], list[Message]]] = MappingProxyType(
+    {
+        "NICK": Regain._renamed,
+        "QUIT": Regain._left,
+        RPL_ISON: Regain._present,
+        ERR_UNKNOWNCOMMAND: Regain._unknown,
+    }
+)

@@ -36,6 +36,8 @@ KEYS_LIMIT = 64  # keys of channels asked for and not joined yet
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 # What is said to these has passwords in it and is not kept.
 SECRET_TARGETS = frozenset({"nickserv", "authserv", "userserv", "q", "x"})
+# What the client library asks for itself, to get the wanted nick back; its answers are nobody's news.
+OUR_QUESTIONS = frozenset({"ISON", "NICK"})
 CANNOT_JOIN = frozenset({"403", "405", "407", "437", "471", "473", "474", "475", "476", "477", "489", "520"})
 
 
@@ -74,7 +76,7 @@ class Link:
         self._refusals: CaseMap[str] = CaseMap()  # why a channel could not be joined
         self._keys: CaseMap[str] = CaseMap()
         self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
-        self._asks: Asks[Attached] = Asks()
+        self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
         self._detached = frozenset[str]()  # folded names of the channels kept from the clients' screens
         self._told_nick = ""  # under which the clients know themselves from the last connection
         self._was_down = False
@@ -160,8 +162,10 @@ class Link:
                 continue
             time = self._said_at(message, stamp) if message.tagtext else stamp
             only: object = NOBODY if unseen else None
-            if not kind and not unseen and self._asks:
+            if not kind and self._asks:
                 only = self._asks.answer(message, state.isupport.fold, now)
+                if only is NOBODY:
+                    continue
             entry = log.append(message, time, kind, target, only=only)
             if kind:
                 kept.append(entry)
@@ -320,13 +324,13 @@ class Link:
 
     def sent(self, messages: Sequence[Message], now: float) -> None:
         """Lines have gone out to the network: what the user said is said from now on."""
-        if not self._waiting:
-            return
         stamp = self._stamp(now)
         kept: list[Entry] = []
         for message in messages:
             found = self._waiting.pop(id(message), None)
             if found is None:
+                if message.command in OUR_QUESTIONS:
+                    self._asks.note(message, NOBODY, self.state.isupport.fold, now)
                 continue
             session = found[1]
             self._asks.note(message, session, self.state.isupport.fold, now)

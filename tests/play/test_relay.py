@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from bouncer.irc.message import Message
 from bouncer.model.records import Channel
 from tests.play.stage import ALL_CAPS, Stage
 
@@ -286,3 +287,16 @@ async def test_the_answer_to_a_device_that_has_left_goes_to_nobody(stage: Stage)
     phone.leaves()
     upstream.says(":irc.example 315 alice #c :End of /WHO list.")
     desk.gets_nothing()
+
+
+async def test_what_the_bouncer_asks_for_itself_is_nobodys_news(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes("alice_")
+    phone = await stage.attached()
+    upstream.link.sent([Message.parse(b"ISON alice")], stage.timers.time)  # as the client library does
+    upstream.says(":irc.example 303 alice_ :alice")
+    phone.gets_nothing()
+    phone.says("ISON bob")
+    upstream.says(":irc.example 303 alice_ :bob")
+    phone.gets(":irc.example 303 alice_ :bob")
