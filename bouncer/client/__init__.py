@@ -3,17 +3,18 @@
 Sync and async functions handle events; ``connect`` and ``disconnect`` are complete when they return. A bare
 :class:`Client` says nothing on its own: what a session needs is installed on it, see :func:`install_usual`.
 
-The machines of values (registration, regain, reconnect, pacing, liveness, events, commands) know no asyncio; the shell
-around them (dialing, connection, dispatch, client, handlers) decides nothing that they can decide.
+The machines of values (registration, regain, backoff, pacing, liveness, events, commands) know no asyncio; the shell
+around them (dialing, connection, dispatch, client, handlers, reconnect) decides nothing that they can decide.
 """
 
+from bouncer.client.backoff import HostPacing, Server
 from bouncer.client.client import Client, ConnectCancelled
 from bouncer.client.connection import Connection, NotConnected, Sent
 from bouncer.client.dialing import tls_context
 from bouncer.client.dispatch import Listener
-from bouncer.client.handlers import KeepAlive, Phase, Reconnect, ReconnectState, Register, Usual, install_usual
+from bouncer.client.handlers import KeepAlive, Register, Usual, install_usual
 from bouncer.client.pacing import Pace, SendQueueFull
-from bouncer.client.reconnect import HostPacing, Server
+from bouncer.client.reconnect import Phase, Reconnect, ReconnectState
 from bouncer.client.registration import Identity, Sasl
 
 __all__ = [

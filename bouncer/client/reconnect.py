@@ -1,199 +1,269 @@
-"""When to try again, and where.
+"""Connecting, and connecting again: the handler that drives the machine of `backoff`.
 
-Owns the back-off after each kind of failure, the order of servers, the reading of a server's parting words, and the
-pace of connects to one host by all clients of a process. Must not know sockets, timers or lines other than the text
-of an ERROR: it is told what happened and when, and answers how long to wait. Times are seconds.
+Owns the attempts and their timer. When to try, and where, is decided there; nothing is kept running while it waits.
 """
 
 from __future__ import annotations
 
-import re
+import asyncio
+import random
 import ssl
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
-FIRST_WAIT = 2.0  # seconds after the first failure
-LONGEST_WAIT = 300.0  # seconds after many
-BAN_WAIT = 900.0  # seconds after the first ban; asking sooner makes most networks lengthen it
-LONGEST_BAN_WAIT = 86400.0
-THROTTLE_WAIT = 60.0  # seconds after "connecting too fast": throttles commonly look back one minute
-LONGEST_THROTTLE_WAIT = 1800.0
-HELD = 120.0  # seconds a connection must have lasted before earlier failures are forgotten: registering takes up to 60
-JITTER = 0.25  # part of a wait that is random, so that many clients do not come back in one instant
+from bouncer.client.backoff import Cause, HostPacing, ReconnectPolicy, Server, cause_of
+from bouncer.client.client import Client, ConnectCancelled
+from bouncer.client.connection import Connection
 
-PACE = 2.0  # seconds between two connects to one host
-PACE_BURST = 10  # connects to one host at once
-LONGEST_PACE = 60.0  # what complaints may double the pace to
-COMPLAINT_MEMORY = 600.0  # seconds after which a complaint is forgotten
-ONE_COMPLAINT = 30.0  # seconds in which many clients told the same thing count as one complaint
-HOSTS_LIMIT = 4096  # hosts remembered by a HostPacing; those without news are dropped first
 
-_THROTTLED = re.compile(
-    r"throttl|too fast|too quickly|connect(?:ing|ions?) too|too many (?:\w+ ){0,3}connections|session limit"
-    r"|reconnect(?:ing)? too|wait (?:a while|before)|flood",
-    re.IGNORECASE,
-)
-_BANNED = re.compile(
-    r"\b[kgzdx][-: ]?lined?\b|\bbann?ed\b|\bakill|\bautokill|\bdnsbl|\bblack ?list|\bnot welcome"
-    r"|\bproxy (?:found|detected)",
-    re.IGNORECASE,
-)
+class Phase(Enum):
+    """What :class:`Reconnect` is about."""
+
+    IDLE = "idle"  # not started
+    WAITING = "waiting"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Where a network can be reached. ``tls_fingerprint`` is the SHA-256 of its certificate, see :class:`Client`."""
+class ReconnectState:
+    """How :class:`Reconnect` stands, for people to look at.
 
-    host: str
-    port: int = 6697
-    tls: bool = True
-    tls_fingerprint: str | None = None
-    ssl: ssl.SSLContext | None = field(default=None, repr=False)  # instead of the usual one: a client certificate
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-class Cause(Enum):
-    """Why a connection, or an attempt, came to its end."""
-
-    LOST = "lost"  # anything that may be over soon: refused, reset, timed out, killed
-    THROTTLED = "throttled"  # the host says that we connect too often
-    BANNED = "banned"
-    REFUSED = "refused"  # credentials: trying again with the same ones only makes it worse
-
-
-def cause_of(text: str) -> Cause:
-    """What the text of an ERROR, of 465 or of a failure tells. Never REFUSED: no text is that clear."""
-    if _BANNED.search(text):
-        return Cause.BANNED
-    if _THROTTLED.search(text):
-        return Cause.THROTTLED
-    return Cause.LOST
-
-
-_WAITS = {
-    Cause.LOST: (FIRST_WAIT, LONGEST_WAIT),
-    Cause.THROTTLED: (THROTTLE_WAIT, LONGEST_THROTTLE_WAIT),
-    Cause.BANNED: (BAN_WAIT, LONGEST_BAN_WAIT),
-}
-
-
-class ReconnectPolicy:
-    """The memory of one network's failures. ``rng`` gives floats from 0 up to 1."""
-
-    __slots__ = ("_connected", "_counts", "_index", "_rng", "attempts", "servers")
-
-    def __init__(self, servers: Sequence[Server], rng: Callable[[], float]) -> None:
-        if not servers:
-            raise ValueError("there is no server to connect to")
-        self.servers = tuple(servers)
-        self.attempts = 0  # failures since a connection held
-        self._rng = rng
-        self._index = 0
-        self._counts = dict.fromkeys(_WAITS, 0)
-        self._connected: float | None = None
-
-    @property
-    def server(self) -> Server:
-        """The one to try next, or the one in use."""
-        return self.servers[self._index % len(self.servers)]
-
-    def connected(self, now: float) -> None:
-        """A connection was made; whether it holds will be seen."""
-        self._connected = now
-
-    def forget(self) -> None:
-        """Start afresh, as if nothing had failed; the server stays the same."""
-        self.attempts = 0
-        self._counts = dict.fromkeys(_WAITS, 0)
-
-    def failed(self, now: float, cause: Cause) -> float | None:
-        """A connection or attempt ended at ``now``: seconds to wait before the next one, None to stop.
-
-        The waits double from round to round: with three servers, each is tried once before the wait grows.
-        """
-        held = self._connected is not None and now - self._connected >= HELD
-        self._connected = None
-        if held:
-            self.forget()
-        else:
-            self._index += 1  # a server that held us is the first to go back to; one that did not is the last
-        self.attempts += 1
-        if cause is Cause.REFUSED:
-            return None
-        first, longest = _WAITS[cause]
-        # a ban or a throttle is the network's word, whichever of its servers said it
-        rounds = self._counts[cause] // (len(self.servers) if cause is Cause.LOST else 1)
-        self._counts[cause] += 1
-        wait = min(first * 2.0 ** min(rounds, 32), longest)
-        jitter = JITTER * self._rng()
-        return min(wait * (1 + jitter), longest) if wait < longest else wait * (1 - jitter)
-
-
-@dataclass(slots=True)
-class _Host:
-    free: float  # when the next slot would be if they were handed out one by one
-    pace: float
-    complained: float  # when it last complained
-    seen: float
-
-
-class HostPacing:
-    """The pace of connects to each host, shared by all clients of a process.
-
-    Ten (``burst``) may start at once, then one per ``pace`` seconds. A host that complains has its pace doubled until
-    it has not complained for ten minutes. ``pace`` None is "off".
+    ``attempts`` counts the failures since a connection held. ``next_attempt`` is on the handler's clock (seconds
+    since 1970), None but while WAITING; ``reason`` is why the last connection or attempt ended, a sentence.
     """
 
-    def __init__(self, pace: float | None = PACE, burst: int = PACE_BURST) -> None:
-        if (pace is not None and pace <= 0) or burst < 1:
-            raise ValueError("a pace of connects is a number of seconds above 0, or None, and a burst at least 1")
-        self.pace = pace
-        self.burst = burst
-        self._hosts: dict[str, _Host] = {}
+    phase: Phase
+    server: Server
+    attempts: int = 0
+    next_attempt: float | None = None
+    reason: str = ""
 
-    def reserve(self, host: str, now: float) -> float:
-        """Take the next slot for ``host``: the seconds until it comes, 0.0 if it is now."""
-        if self.pace is None:
-            return 0.0
-        entry = self._entry(host, now)
-        start = max(entry.free, now)
-        entry.free = start + entry.pace
-        return max(0.0, start - (self.burst - 1) * self.pace - now)
 
-    def complain(self, host: str, now: float) -> None:
-        """``host`` said that we connect too fast. Many clients that hear it together count once."""
-        if self.pace is None:
+class Reconnect:
+    """Connect, and connect again whenever the connection is lost.
+
+    ``servers`` are tried in turn (none: the client's own host and port). ``pacing`` is shared by all clients of a
+    process. It waits longer from failure to failure, much longer after a ban, and stops for good, firing
+    ``client_stopped`` with ``reason``, when the network refuses our credentials. It stops as well when somebody calls
+    ``client.disconnect()`` or :meth:`stop`, until :meth:`start` or :meth:`reconnect_now`.
+    ``rng`` gives floats from 0 up to 1, ``clock`` seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[Server] = (),
+        *,
+        pacing: HostPacing | None = None,
+        rng: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.pacing = pacing if pacing is not None else HostPacing()
+        self._servers = tuple(servers)
+        self._rng = rng
+        self._clock = clock
+        self._cause: Cause | None = None  # what the server said before the end
+        self._again = False  # the end was asked for in order to begin again
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None  # the attempt, or the disconnect before it
+        self._tasks: set[asyncio.Task[None]] = set()  # that one, and those that are just ending
+        self._started: list[asyncio.Future[None]] = []
+        self._client: Client
+        self._tls: bool | ssl.SSLContext = True
+        self._policy: ReconnectPolicy
+        self._state: ReconnectState
+
+    def install(self, client: Client) -> Reconnect:
+        """Put it on a client; returns itself. Nothing is connected by that: see :meth:`start`."""
+        self._client = client
+        if isinstance(client.ssl, ssl.SSLContext):
+            self._tls = client.ssl
+        own = Server(client.host, client.port, bool(client.ssl), client.tls_fingerprint)
+        self._policy = ReconnectPolicy(self._servers or (own,), self._rng)
+        self._state = ReconnectState(Phase.IDLE, self._policy.server)
+        client.on("client_connect", self._connected)
+        client.on("client_disconnect", self._lost)
+        client.on("client_connect_failed", self._failed)
+        client.on("registration_failed", self._not_registered)
+        client.on("465", self._banned)
+        client.on("error", self._parting_words)
+        return self
+
+    @property
+    def state(self) -> ReconnectState:
+        """How things stand."""
+        return self._state
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """Those to try, in order. May be set; holds from the next attempt, and begins with the first one."""
+        return self._policy.servers
+
+    @servers.setter
+    def servers(self, servers: Sequence[Server]) -> None:
+        self._policy = ReconnectPolicy(servers, self._rng)
+
+    async def start(self) -> None:
+        """Begin, and return when connected for the first time; it may take many attempts.
+
+        Raises ConnectionError if it stops before that. Returns at once if connected. See :meth:`start_soon`.
+        """
+        self.start_soon()
+        if self._state.phase is Phase.CONNECTED:
             return
-        entry = self._entry(host, now)
-        if now - entry.complained < ONE_COMPLAINT:
+        started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._started.append(started)
+        try:
+            await started
+        finally:
+            if started in self._started:
+                self._started.remove(started)
+
+    def start_soon(self) -> None:
+        """Begin, without waiting for anything: the first attempt is made as soon as the pacing lets it."""
+        if self._client.is_connected:
+            self._now(Phase.CONNECTED)
+        elif self._state.phase in (Phase.IDLE, Phase.STOPPED):
+            self._attempt_in(0.0)
+
+    def reconnect_now(self, reason: str = "reconnecting on request") -> None:
+        """Connect anew as soon as the pacing lets it, whatever the state; earlier failures are forgotten."""
+        self._policy.forget()
+        self._cancel()
+        self._again = True
+        self._task = self._spawn(self._begin_again(reason), "begin again")
+
+    def stop(self, reason: str) -> None:
+        """Make no more attempts, and give up one that is under way. A connection that is up stays up."""
+        self._cancel()
+        self._again = False
+        if self._state.phase is not Phase.STOPPED:
+            self._stopped(reason)
+
+    # --- attempts -------------------------------------------------------------------------------------------------
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def _attempt_in(self, seconds: float) -> None:
+        """Wait for the back-off first and then for the host's turn, which is not to be reserved long before."""
+        self._cancel()
+        if seconds <= 0:
+            self._take_turn()
             return
-        entry.complained = now
-        entry.pace = min(entry.pace * 2, max(LONGEST_PACE, self.pace))
-        # what is left of the burst is gone, and the next one waits like those after it
-        entry.free = max(entry.free, now + (self.burst - 1) * self.pace + entry.pace)
+        self._now(Phase.WAITING, next_attempt=self._clock() + seconds)
+        self._timer = self._client.loop.call_later(seconds, self._take_turn)
 
-    def _entry(self, host: str, now: float) -> _Host:
-        key = host.lower()
-        entry = self._hosts.pop(key, None)
-        if entry is None:
-            if len(self._hosts) >= HOSTS_LIMIT:
-                self._forget(now)
-            entry = _Host(now, self.pace or PACE, -COMPLAINT_MEMORY + now, now)
-        self._hosts[key] = entry  # the longest unused one is the first of the dict
-        if now < entry.seen:  # the clock was set back: keep the distances, not the times
-            entry.free -= entry.seen - now
-            entry.complained -= entry.seen - now
-        entry.seen = now
-        if now - entry.complained >= COMPLAINT_MEMORY:
-            entry.pace = self.pace or PACE
-        return entry
+    def _take_turn(self) -> None:
+        wait = self.pacing.reserve(self._policy.server.host, self._clock())
+        if wait > 0:
+            self._now(Phase.WAITING, next_attempt=self._clock() + wait)
+            self._timer = self._client.loop.call_later(wait, self._attempt)
+        else:
+            self._attempt()
 
-    def _forget(self, now: float) -> None:
-        """Drop the hosts without news; if all are busy, the longest unused."""
-        idle = [key for key, entry in self._hosts.items() if entry.free <= now - COMPLAINT_MEMORY]
-        for key in idle or [next(iter(self._hosts))]:
-            del self._hosts[key]
+    def _attempt(self) -> None:
+        self._timer = None
+        server, client = self._policy.server, self._client
+        client.host, client.port = server.host, server.port
+        client.ssl = (server.ssl or self._tls) if server.tls else False
+        client.tls_fingerprint = server.tls_fingerprint
+        self._cause = None
+        self._now(Phase.CONNECTING)
+        self._task = self._spawn(self._connect(), f"connect to {server}")
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = self._client.loop.create_task(work, name=f"reconnect: {name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _begin_again(self, reason: str) -> None:
+        await self._client.disconnect(reason)
+        self._again = False
+        self._task = None
+        self._now(Phase.WAITING, reason=reason)
+        self._attempt_in(0.0)
+
+    async def _connect(self) -> None:
+        try:
+            await self._client.connect()
+        except ConnectCancelled:
+            self._task = None
+            if self._state.phase is Phase.CONNECTING:
+                self._stopped("disconnected on request")
+        except OSError:
+            pass  # client_connect_failed or client_disconnect has told us
+
+    # --- what happens ---------------------------------------------------------------------------------------------
+
+    def _connected(self) -> None:
+        if self._timer is not None:  # somebody else connected
+            self._timer.cancel()
+            self._timer = None
+        self._cause = None
+        self._policy.connected(self._clock())
+        self._now(Phase.CONNECTED)
+        for started in self._started:
+            if not started.done():
+                started.set_result(None)
+        self._started.clear()
+
+    def _not_registered(self, reason: str, permanent: bool) -> None:
+        self._cause = Cause.REFUSED if permanent else self._cause or cause_of(reason)
+
+    def _banned(self) -> None:
+        self._cause = Cause.BANNED
+
+    def _parting_words(self, message: str) -> None:
+        if self._cause in (None, Cause.LOST):
+            self._cause = cause_of(message)
+        if self._cause is Cause.THROTTLED:
+            self.pacing.complain(self._client.host, self._clock())
+
+    def _lost(self, connection: Connection, reason: str) -> None:
+        if not connection.asked:
+            self._back_off(reason)
+        elif self._state.phase is Phase.CONNECTED and not self._again:
+            self._stopped(reason)
+
+    def _failed(self, reason: str) -> None:
+        self._back_off(reason)
+
+    def _back_off(self, reason: str) -> None:
+        if self._state.phase is Phase.STOPPED:
+            return
+        wait = self._policy.failed(self._clock(), self._cause or Cause.LOST)
+        if wait is None:
+            self._stopped(reason)
+            return
+        self._now(Phase.WAITING, reason=reason)
+        self._task = None  # it is the attempt that is telling us, and about to end
+        self._attempt_in(wait)
+
+    def _stopped(self, reason: str) -> None:
+        self._now(Phase.STOPPED, reason=reason)
+        for started in self._started:
+            if not started.done():
+                started.set_exception(ConnectionError(reason))
+        self._started.clear()
+        self._client.trigger("client_stopped", reason=reason)
+
+    def _now(self, phase: Phase, *, next_attempt: float | None = None, reason: str | None = None) -> None:
+        self._state = replace(
+            self._state,
+            phase=phase,
+            server=self._policy.server,
+            attempts=self._policy.attempts,
+            next_attempt=next_attempt,
+            reason=self._state.reason if reason is None else reason,
+        )

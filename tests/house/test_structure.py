@@ -20,7 +20,7 @@ TASK_OWNERS = {
     "client/client.py",
     "client/dispatch.py",
     "client/dialing.py",
-    "client/handlers.py",
+    "client/reconnect.py",
     "net/listen.py",
 }
 

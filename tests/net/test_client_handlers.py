@@ -22,7 +22,7 @@ from bouncer.client import (
     regain,
 )
 from bouncer.client import reconnect as policy
-from bouncer.client.reconnect import Cause
+from bouncer.client.backoff import Cause
 from tests.net.fake_server import SOON, FakeServer, Visitor
 
 Play = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bouncer.client.reconnect import (
+from bouncer.client.backoff import (
     BAN_WAIT,
     COMPLAINT_MEMORY,
     FIRST_WAIT,
