@@ -21,7 +21,7 @@ from bouncer.client import (
     install_usual,
     regain,
 )
-from bouncer.client import reconnect as policy
+from bouncer.client import backoff as policy
 from bouncer.client.backoff import Cause
 from tests.net.fake_server import SOON, FakeServer, Visitor
 
