@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,8 +22,7 @@ from bouncer.app.home import Home, default_home
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations.row import Key, LeftOut, Operation, Result, Takes
 from bouncer.operations.table import OPERATIONS, perform
-from bouncer.operations.teach import SHELL, help_lines, key_line, object_text, sentence
-from bouncer.operations.values import yes_or_no
+from bouncer.operations.teach import FILE, SHELL, help_lines, key_line, object_text, sentence, switch, switches_of
 from bouncer.operations.words import filled
 
 Ask = Callable[[Home, Sequence[str]], Result]
@@ -105,11 +103,10 @@ def program(
 
 def _command(row: Operation, ask: Ask) -> click.Command:
     """A row as a command: yes-or-no keys of a one-word row are flags, its key ``file`` a FILE, all else words."""
-    flags = [key for key in row.keys if not row.verb and key.parse is yes_or_no]
-    has_file = row.key("file") is not None
+    flags = switches_of(row)
     parameters: list[click.Parameter] = []
-    if has_file:
-        parameters.append(click.Argument(["file"], type=click.File("rb")))
+    if row.key(FILE) is not None:
+        parameters.append(click.Argument(["file"]))
     elif row.takes is not Takes.NOTHING or len(row.keys) > len(flags):
         needed = row.takes is not Takes.NOTHING and row.left_out is not LeftOut.ALL
         pairs = " [KEY=VALUE]..." if len(row.keys) > len(flags) else ""
@@ -121,11 +118,11 @@ def _command(row: Operation, ask: Ask) -> click.Command:
     if row.reads:
         parameters.append(click.Option(["--json", "as_json"], is_flag=True, help="Print it for programs."))
 
-    def act(words: tuple[str, ...] = (), file: Any = None, as_json: bool = False, **switches: bool) -> None:
+    def act(words: tuple[str, ...] = (), file: str | None = None, as_json: bool = False, **switches: bool) -> None:
         with _refusals():
             typed = [*row.words.split(), *_completed(row, words)]
             if file is not None:
-                typed.append(f"file={_read(file)}")
+                typed.append(f"{FILE}={_read(file)}")
             typed += [f"{name}=yes" for name, is_on in switches.items() if is_on]
             _print(ask(_home(), typed), as_json)
 
@@ -159,9 +156,7 @@ def _home() -> Home:
 
 
 def _flag(key: Key) -> click.Option:
-    return click.Option(
-        [f"--{key.name.replace('_', '-')}", key.name], is_flag=True, help=f"{key.help[:1].upper()}{key.help[1:]}."
-    )
+    return click.Option([switch(key), key.name], is_flag=True, help=f"{key.help[:1].upper()}{key.help[1:]}.")
 
 
 def _help(row: Operation) -> str:
@@ -186,32 +181,47 @@ def _completed(row: Operation, words: Sequence[str]) -> list[str]:
 
 
 def _password() -> str:
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         return str(click.prompt("New password", hide_input=True, confirmation_prompt="Once more"))
     return _line("password")
 
 
 def _line(name: str) -> str:
-    line = sys.stdin.readline()
+    # there is none at all if it was closed before we were started
+    line = sys.stdin.readline() if sys.stdin is not None else ""
     if not line:
         raise Refused(f"{name}: standard input has ended before a line for it")
     return line.rstrip("\r\n")
 
 
-def _read(file: Any) -> str:
-    data: bytes = file.read(FILE_LIMIT + 1)
+def _read(file: str) -> str:
+    """The text of a file, "-" being standard input. Raises Refused."""
+    name = file
+    try:
+        if file == "-":
+            name = "standard input"
+            data = sys.stdin.buffer.read(FILE_LIMIT + 1) if sys.stdin is not None else b""
+        else:
+            with open(file, "rb") as source:
+                data = source.read(FILE_LIMIT + 1)
+    except OSError as error:
+        raise Refused(f"{name} can't be read: {_reason(error)}") from error
     if len(data) > FILE_LIMIT:
-        raise Refused(f"{file.name} is longer than {FILE_LIMIT} bytes, which no state file is")
+        raise Refused(f"{name} is longer than {FILE_LIMIT} bytes, which no state file is")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise Refused(f"{file.name} is not UTF-8 in line {line}; nothing was changed") from None
+        raise Refused(f"{name} is not UTF-8 in line {line}; nothing was changed") from None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _print(result: Result, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(result.data, indent=2))
+        _write(json.dumps(result.data, indent=2))
         return
     for line in result.lines:
         _say(line)
@@ -219,7 +229,17 @@ def _print(result: Result, as_json: bool) -> None:
 
 def _say(text: str, err: bool = False) -> None:
     """Print a line in which names that others chose can't command the terminal."""
-    click.echo(_CONTROLS.sub("\ufffd", text), err=err)
+    _write(_CONTROLS.sub("\ufffd", text), err)
+
+
+def _write(text: str, err: bool = False) -> None:
+    try:
+        click.echo(text, err=err)
+    except BrokenPipeError:
+        raise  # the reader has had enough, as `head` has: click ends without a word
+    except OSError as error:
+        if not err:
+            raise Refused(f"the answer can't be written to standard output: {_reason(error)}") from error
 
 
 @contextmanager

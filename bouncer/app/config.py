@@ -168,7 +168,14 @@ def _listen(value: object, folder: Path) -> tuple[ListenAddress, ...]:
         raise Refused('it is to be a list of addresses, as in ["ircs://[::]:6697"]')
     if len(value) > LISTEN_LIMIT:
         raise Refused(f"there are more than {LISTEN_LIMIT} addresses; [::] stands for all of this machine")
-    addresses = [parse_listen(item) for item in value]
+    addresses, wrong = [], []
+    for item in value:
+        try:
+            addresses.append(parse_listen(item))
+        except Refused as problem:
+            wrong.append(str(problem))
+    if wrong:
+        raise Refused(" ".join(wrong))
     resolved = [ListenAddress(path=str(folder / at.path)) if at.path else at for at in addresses]
     if len(set(resolved)) < len(resolved):
         raise Refused("an address is there twice; leave one out")

@@ -31,7 +31,7 @@ def first_start(name: str, password: str, listeners: Sequence[str], fingerprint:
     reachable = sorted((each for each in addresses if not each.path), key=lambda each: not each.secure)
     account = [
         f"An admin was made. Name: {name}  password: {password}",
-        "The password is shown this once; keep it. `bouncer user password` sets another one.",
+        f"The password is shown this once; keep it. `bouncer user password {name}` sets another one.",
     ]
     if not reachable:
         return [
@@ -39,7 +39,8 @@ def first_start(name: str, password: str, listeners: Sequence[str], fingerprint:
             f"Connect a client to {' or '.join(listeners) or 'it'} with that name and password.",
         ]
     listener = reachable[0]
-    host = "127.0.0.1" if listener.host in _EVERYWHERE else listener.host
+    everywhere = listener.host in _EVERYWHERE
+    host = "127.0.0.1" if everywhere else listener.host
     lines = [*account, ""]
     if listener.secure:
         lines += [f"Certificate's SHA-256 fingerprint: {fingerprint}", ""]
@@ -49,7 +50,7 @@ def first_start(name: str, password: str, listeners: Sequence[str], fingerprint:
     lines.append(
         f"In any other client: server {host}, port {listener.port}, {security}, user name {name}, that password."
     )
-    if host == "127.0.0.1":
+    if everywhere:
         lines.append("From another machine write this machine's name or address for 127.0.0.1.")
     return [*lines, "Then add a network: /msg *bouncer network create libera servers=ircs://irc.libera.chat:6697"]
 

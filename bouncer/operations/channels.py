@@ -13,7 +13,7 @@ from bouncer.model.records import Channel, Network, User, fold_name
 from bouncer.operations.change import find_channel, find_network, find_user, keep, network_label, with_network
 from bouncer.operations.context import Context
 from bouncer.operations.names import channel_name, quoted, same_channel
-from bouncer.operations.overview import network_state
+from bouncer.operations.overview import network_state, number
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
 from bouncer.operations.settings import CHANNEL_KEYS, channel_values, channel_with, without_secrets
 from bouncer.operations.values import CHANNELS_LIMIT
@@ -87,7 +87,7 @@ def _state_text(channel: Channel, state: dict[str, Any] | None) -> str:
     if state is None:
         words = ["not joined"]
     elif state["joined"]:
-        words = [f"joined, {state['members']} members"]
+        words = [f"joined, {number(state['members'], 'member')}"]
     else:
         words = [f"not joined: {state['reason']}" if state["reason"] else "not joined"]
     return ", ".join([*words, *(["detached"] if channel.detached else []), *(["with a key"] if channel.key else [])])

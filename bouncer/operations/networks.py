@@ -35,7 +35,8 @@ async def create(context: Context, call: Call) -> Result:
     if not network.enabled:
         doing = f"network {label} is made; it is off until network connect {label}"
     else:
-        doing = f"network {label} is made; it connects to {network.servers[0]} as {nick_of(user, network)}"
+        connects = f"it connects to {network.servers[0]} as {nick_of(user, network)}"
+        doing = f"network {label} is made; {_doing(context, connects)}"
     return Result((doing, *_warnings(label, network)), shown(user, network))
 
 

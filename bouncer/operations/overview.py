@@ -90,7 +90,7 @@ def state_text(state: dict[str, Any], now: float) -> str:
         joined = [channel for channel in state["channels"] if channel["joined"]]
         missing = [f"{c['name']}: {c['reason']}" for c in state["channels"] if not c["joined"] and c["reason"]]
         text = f"connected to {state['server']} as {state['nick']} for {span(now - state['since'])}"
-        text += f", {_number(len(joined), 'channel')}, {_number(len(state['devices']), 'device')}"
+        text += f", {number(len(joined), 'channel')}, {number(len(state['devices']), 'device')}"
         return text + (f"; not in {'; '.join(missing)}" if missing else "")
     text = f"{kind}, {reason}" if reason else kind
     next_try = state.get("next_try", 0)
@@ -127,8 +127,8 @@ def _process_line(facts: Facts, now: float) -> str:
     text = (
         f"bouncer {facts.version}, up {span(now - facts.since)}, listening on {', '.join(facts.listeners) or 'nothing'}"
     )
-    waiting = [f"{facts.undurable} lines wait to be stored"] if facts.undurable else []
-    waiting += [f"{facts.unindexed} to be indexed"] if facts.unindexed else []
+    waiting = [f"{number(facts.undurable, 'line')} to be stored"] if facts.undurable else []
+    waiting += [f"{number(facts.unindexed, 'line')} to be indexed"] if facts.unindexed else []
     return f"{text}; {', '.join(waiting)}" if waiting else text
 
 
@@ -138,7 +138,8 @@ def _devices_text(devices: list[dict[str, Any]]) -> str:
     return "attached: " + ", ".join(f"{each['device'] or each['login']} from {each['address']}" for each in devices)
 
 
-def _number(amount: int, noun: str) -> str:
+def number(amount: int, noun: str) -> str:
+    """``1 line``, ``2 lines``."""
     return f"{amount} {noun}" if amount == 1 else f"{amount} {noun}s"
 
 

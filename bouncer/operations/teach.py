@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 from bouncer.model.errors import Refused
 from bouncer.operations.row import Key, LeftOut, Operation, Takes, Who
+from bouncer.operations.values import yes_or_no
 from bouncer.operations.words import filled, find
+
+FILE = "file"  # the key that is a file's whole text: the command line reads it from the FILE that it is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,15 @@ def help_lines(table: Sequence[Operation], words: Sequence[str], skin: Skin) -> 
     rows = [row for row in seen if row.group.startswith(words[0].lower()) and row.verb]
     if len(words) == 1 and len({row.group for row in rows}) == 1:
         return [f"{usage(row, skin)} - {row.summary}" for row in rows]
+    if not skin.everything and any(words[0].lower() == row.words and not row.here for row in table):
+        raise Refused(f"{words[0].lower()} works on the command line only: bouncer help {words[0].lower()}")
     row, rest = find(seen, words)
     if not rest:
         return explain(row, skin)
-    key = row.key(rest[0].partition("=")[0])
+    key = row.key(rest[0].partition("=")[0].removeprefix("--"))
     if key is None:
         raise Refused(f"{row.words} has no key {rest[0]!r}; help {row.words} lists them")
-    return [key_line(key)]
+    return [_line_of(row, key)]
 
 
 def usage(row: Operation, skin: Skin) -> str:
@@ -49,8 +54,22 @@ def usage(row: Operation, skin: Skin) -> str:
     shape = object_text(row, skin.qualified)
     if shape and (row.left_out is LeftOut.ALL or (row.left_out is LeftOut.OWN and not skin.qualified)):
         shape = f"[{shape}]"
-    keys = "[KEY=VALUE ...]" if row.keys else ""
-    return " ".join(part for part in (row.words, shape, keys) if part)
+    switches = switches_of(row)
+    pairs = [key for key in row.keys if key not in switches and key.name != FILE]
+    parts = [row.words, shape, "FILE" if row.key(FILE) else "", "[KEY=VALUE ...]" if pairs else ""]
+    if skin.qualified:
+        parts += [f"[{switch(key)}]" for key in switches]
+    return " ".join(part for part in parts if part)
+
+
+def switches_of(row: Operation) -> list[Key]:
+    """The yes-or-no keys of a one-word row. They are for the command line, which writes them as ``--key``."""
+    return [key for key in row.keys if not row.verb and key.parse is yes_or_no]
+
+
+def switch(key: Key) -> str:
+    """A key as the command line's switch."""
+    return f"--{key.name.replace('_', '-')}"
 
 
 def object_text(row: Operation, qualified: bool) -> str:
@@ -61,11 +80,16 @@ def object_text(row: Operation, qualified: bool) -> str:
 
 def explain(row: Operation, skin: Skin) -> list[str]:
     """All about one command."""
-    keys = [key for key in row.keys if skin.admin or key.who is Who.USER]
+    shown = row.keys if skin.qualified else [key for key in row.keys if key not in switches_of(row)]
+    keys = [key for key in shown if key.name != FILE and (skin.admin or key.who is Who.USER)]
     lines = [f"{skin.prefix}{usage(row, skin)}", f"{row.summary[:1].upper()}{row.summary[1:]}. {row.teaches}"]
-    lines += [f"  {key_line(key)}" for key in keys]
+    lines += [f"  {_line_of(row, key)}" for key in keys]
     lines += [f"Example: {skin.prefix}{filled(example, skin.qualified)}" for example in row.examples]
     return lines
+
+
+def _line_of(row: Operation, key: Key) -> str:
+    return f"{switch(key)} {key.help}" if key in switches_of(row) else key_line(key)
 
 
 def key_line(key: Key) -> str:
@@ -92,9 +116,14 @@ def manual(table: Iterable[Operation]) -> str:
         who = " For admins." if row.who is Who.ADMIN else ""
         where = "" if row.here else " On the command line only."
         parts.append(f"{row.summary[:1].upper()}{row.summary[1:]}. {row.teaches}{who}{where}\n")
-        if row.keys:
-            lines = [f"| `{key.name}` | {_cell(key)} | `{_escaped(key.example)}` |" for key in row.keys]
+        switches = switches_of(row)
+        pairs = [key for key in row.keys if key not in switches and key.name != FILE]
+        if pairs:
+            lines = [f"| `{key.name}` | {_cell(key)} | `{_escaped(key.example)}` |" for key in pairs]
             parts.append("\n".join(["| key | what it is | as in |", "|---|---|---|", *lines]) + "\n")
+        if switches:
+            lines = [f"| `{switch(key)}` | {_escaped(key.help)} |" for key in switches]
+            parts.append("\n".join(["| switch | what it does |", "|---|---|", *lines]) + "\n")
         shell = [f"bouncer {filled(example, True)}" for example in row.examples]
         chat = [f"/msg *bouncer {filled(example, False)}" for example in row.examples] if row.here else []
         parts.append("\n".join(["```", *shell, *chat, "```"]) + "\n")

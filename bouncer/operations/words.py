@@ -182,6 +182,8 @@ def _network_target(context: Context, row: Operation, name: str) -> Target:
     if slash:
         return Target(user, network)
     if context.actor.is_machine:
+        if context.house.account(name) is not None:
+            raise Refused(f"{quoted(name)} is a user, and a network goes behind it: {row.words} {name}/NETWORK")
         owners = [each.name for each in context.house.users() if each.network(name)]
         owner = owners[0] if len(owners) == 1 else "alice"
         raise Refused(f"{quoted(name)} needs its user before it: {row.words} {owner}/{name}")

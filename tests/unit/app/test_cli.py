@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -182,7 +184,34 @@ def test_files_that_are_none(shell: Shell, tmp_path: Path) -> None:
     assert "not UTF-8 in line 2" in shell.type("apply", str(file)).stderr
     file.write_bytes(b"#" * (FILE_LIMIT + 1))
     assert "no state file is" in shell.type("apply", str(file)).stderr
-    assert shell.type("apply", str(tmp_path / "none.toml")).exit_code == 2
+    for path, reason in ((tmp_path / "none.toml", "no such file or directory"), (tmp_path, "is a directory")):
+        done = shell.type("apply", str(path))
+        assert (done.exit_code, done.stderr) == (1, f"{path} can't be read: {reason}.\n")
+
+
+def test_standard_input_that_is_closed_is_empty(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def type_(*words: str) -> tuple[int, str]:
+        with CliRunner().isolation() as (_, stderr, _):
+            monkeypatch.setattr("sys.stdin", None)
+            with pytest.raises(SystemExit) as ended:
+                program(shell._ask)(list(words))
+            return int(str(ended.value.code)), stderr.getvalue().decode()
+
+    for words in (("user", "password", "alice"), ("user", "update", "alice", "password=-")):
+        assert type_(*words) == (1, "password: standard input has ended before a line for it.\n")
+    assert type_("apply", "-", "--prune") == (
+        1,
+        "The file names no user, so that --prune would delete all of them; that is hardly meant.\n",
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_answer_that_can_not_be_written_is_one_line() -> None:
+    words = [sys.executable, "-c", "from bouncer.app.cli import main; main()", "help"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "The answer can't be written to standard output: no space left on device.\n"
 
 
 def test_names_can_not_command_the_terminal() -> None:

@@ -74,6 +74,7 @@ hostname = "two words"
 listen = [
     "ircs://[::]:6697",
     "wss://[::]:443",
+    "ircs://[::]:66970",
 ]
 [tls]
 certificate = 5
@@ -88,11 +89,13 @@ port = 80
         "line 1: there is no setting lisen; did you mean listen?",
         'line 2: hostname: it is to be a host name of at most 63 characters, as in "bnc.example.org"',
         "line 4: listen: Can't listen on wss://[::]:443: WebSocket listeners are not built yet; "
+        "use ircs://HOST:PORT, irc+insecure://HOST:PORT or unix:PATH. "
+        "Can't listen on ircs://[::]:66970: Port out of range 0-65535; "
         "use ircs://HOST:PORT, irc+insecure://HOST:PORT or unix:PATH.",
-        'line 9: tls.certificate: it is to be the path of a file, as in "certs/server.pem"',
-        "line 10: there is no setting tls.pace; did you mean upstream.pace?",
-        'line 13: upstream.pace: "soon" is not a time; write it as 2s or 500ms',
-        "line 14: there is no table web; there are listen, hostname, store, tls.certificate, upstream.pace",
+        'line 10: tls.certificate: it is to be the path of a file, as in "certs/server.pem"',
+        "line 11: there is no setting tls.pace; did you mean upstream.pace?",
+        'line 14: upstream.pace: "soon" is not a time; write it as 2s or 500ms',
+        "line 15: there is no table web; there are listen, hostname, store, tls.certificate, upstream.pace",
     ]
 
 

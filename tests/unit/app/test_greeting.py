@@ -14,6 +14,8 @@ def test_the_first_start_says_what_to_type() -> None:
     assert "server 127.0.0.1, port 6697, with TLS, user name admin" in text
     assert f"SHA-256 fingerprint: {PRINT}" in text
     assert "another machine" in text
+    assert "`bouncer user password admin`" in text
+    assert "another machine" not in "\n".join(first_start("admin", "s3cret", [PLAIN], PRINT))
 
 
 def test_without_tls_no_certificate_is_spoken_of() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bouncer.model.records import Channel, Endpoint, Flood, SaslLogin
-from bouncer.operations.context import Actor
+from bouncer.operations.context import Actor, Facts
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Bench
@@ -24,6 +24,12 @@ async def test_a_network_is_made_and_runs(stocked: Bench) -> None:
     bob = stocked.opened().account("bob")
     assert bob is not None
     assert bob.user == stocked.user("bob")
+
+
+async def test_without_a_bouncer_it_is_for_later(stocked: Bench) -> None:
+    stocked.known = Facts("1.0")
+    result = await stocked.do("network create bob/oftc servers=irc.oftc.net")
+    assert result.lines[0].endswith("it connects to ircs://irc.oftc.net:6697 as bob when the bouncer runs")
 
 
 async def test_each_key_reaches_its_setting(stocked: Bench) -> None:
@@ -165,6 +171,7 @@ async def test_a_deleted_network_is_gone_and_its_id_with_it(stocked: Bench) -> N
         ("network create alice/oftc", "a network needs a server"),
         ("network create alice/LIBERA servers=x", "there is a network"),
         ("network create oftc servers=x", "needs its user before it"),
+        ("network create alice servers=x", '"alice" is a user, and a network goes behind it: network create alice/'),
     ],
 )
 async def test_a_refusal_says_what_is_wrong_and_what_to_do(stocked: Bench, text: str, sentence: str) -> None:

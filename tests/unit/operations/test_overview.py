@@ -17,7 +17,7 @@ async def test_status_tells_of_the_process_and_every_network(stocked: Bench) -> 
     link.phase = Phase("waiting", 0.0, "connection refused", 1_700_000_030.0)
     result = await stocked.do("status")
     assert result.lines == (
-        "bouncer 1.0, up 1 h 1 min, listening on ircs://[::]:6697; 3 lines wait to be stored, 4 to be indexed",
+        "bouncer 1.0, up 1 h 1 min, listening on ircs://[::]:6697; 3 lines to be stored, 4 lines to be indexed",
         "alice: no device attached",
         "  libera: waiting, connection refused; next try in 30 s",
         "bob: no device attached",

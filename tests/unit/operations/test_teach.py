@@ -41,6 +41,17 @@ def test_help_on_a_group_a_command_and_a_key() -> None:
         help_lines(OPERATIONS, ["network", "update", "floods"], CHAT)
 
 
+def test_what_the_command_line_writes_as_switches() -> None:
+    lines = help_lines(OPERATIONS, ["apply"], SHELL)
+    assert lines[0] == "bouncer apply FILE [--prune] [--dry-run]"
+    assert "  --dry-run only say what would be changed" in lines
+    assert help_lines(OPERATIONS, ["export", "secrets"], SHELL) == ["--secrets passwords, keys and hashes too"]
+    chat = Skin("/msg *bouncer ", qualified=False, admin=True, everything=False)
+    assert help_lines(OPERATIONS, ["export"], chat)[0] == "/msg *bouncer export [USER]"
+    with pytest.raises(Refused, match="on the command line only: bouncer help apply"):
+        help_lines(OPERATIONS, ["apply"], chat)
+
+
 def test_the_manual_is_what_the_table_says() -> None:
     text = DOCS.read_text()
     body = manual(OPERATIONS)
