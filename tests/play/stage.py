@@ -297,8 +297,8 @@ class Stage:
 
     async def settle(self) -> None:
         """Return when no question is out."""
-        while self.desk.tasks:
-            await asyncio.gather(*self.desk.tasks)
+        while pending := [task for task in self.desk.tasks if not task.done()]:
+            await asyncio.gather(*pending)
         await self.store.settled()
 
 
