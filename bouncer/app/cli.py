@@ -173,20 +173,18 @@ def _completed(row: Operation, words: Sequence[str]) -> list[str]:
     complete = []
     for word in words:
         name, equals, value = word.partition("=")
-        known = bool(equals) and row.key(name) is not None
-        complete.append(f"{name}={_line(name)}" if known and value == "-" else word)
+        key = row.key(name) if equals and value == "-" else None
+        complete.append(word if key is None else f"{name}={_line(key)}")
     if row.words == "user password" and not any("=" in word for word in complete):
-        complete.append(f"password={_password()}")
+        complete += [f"{key.name}={_line(key)}" for key in row.keys]
     return complete
 
 
-def _password() -> str:
-    if sys.stdin is not None and sys.stdin.isatty():
-        return str(click.prompt("New password", hide_input=True, confirmation_prompt="Once more"))
-    return _line("password")
-
-
-def _line(name: str) -> str:
+def _line(key: Key) -> str:
+    """A value from standard input. A secret is not shown while it is typed."""
+    name = key.name
+    if key.secret and sys.stdin is not None and sys.stdin.isatty():
+        return str(click.prompt(name.capitalize(), hide_input=True, confirmation_prompt="Once more"))
     # there is none at all if it was closed before we were started
     line = sys.stdin.readline() if sys.stdin is not None else ""
     if not line:
