@@ -18,6 +18,7 @@ from bouncer.app.visit import Visit
 from bouncer.core.account import Account
 from bouncer.core.house import House
 from bouncer.core.link import Link
+from bouncer.core.lobby import Lobby
 from bouncer.downstream.commands import COMMANDS
 from bouncer.downstream.deliver import Renderer
 from bouncer.downstream.login import Arrival, Credentials
@@ -34,6 +35,7 @@ from bouncer.operations.context import Actor, Passwords
 logger = logging.getLogger(__name__)
 
 DAY_MS = 24 * 3600 * 1000
+FAULT = "Something went wrong in the bouncer; its log says what"
 
 Service = Callable[[Actor, str], Awaitable[list[str]]]
 
@@ -74,25 +76,32 @@ class Desk:
         """Whether such a user exists."""
         return self._house.account(user) is not None
 
-    def check(self, credentials: Credentials, address: str, verdict: Callable[[bool], None]) -> None:
+    def check(self, credentials: Credentials, visit: Visit) -> None:
         """Whether user and password belong together. It takes as long for a user that does not exist."""
-        self.spawn(self._check(credentials, address, verdict), f"login {address}")
+        self.spawn(self._or_end(visit, self._check(credentials, visit)), f"login {visit.peer.address}")
 
-    async def _check(self, credentials: Credentials, address: str, verdict: Callable[[bool], None]) -> None:
+    async def _or_end(self, visit: Visit, work: Coroutine[Any, Any, None]) -> None:
+        """Whatever goes wrong, a visit ends in a welcome or in a word why not (design 5.4)."""
+        try:
+            await work
+        except Unavailable as failure:
+            visit.end(str(failure))
+        except Exception:
+            logger.exception("an error of ours ends the visit from %s", visit.peer.address)
+            visit.end(FAULT)
+
+    async def _check(self, credentials: Credentials, visit: Visit) -> None:
         account = self._house.account(credentials.login.user)
         password_hash = account.user.password_hash if account else ""
-        try:
-            right = await self._passwords.verify(password_hash, credentials.password)
-        except Unavailable:
-            right = False
+        right = await self._passwords.verify(password_hash, credentials.password)
         right = right and account is not None and account.user.enabled
         if not right:
-            logger.warning("wrong login from %s", address)
-        verdict(right)
+            logger.warning("wrong login from %s", visit.peer.address)
+        visit.verdict(right)
 
     def admit(self, visit: Visit) -> None:
         """Find the visitor's network and place, and let it in."""
-        self.spawn(self._admit(visit), f"admit {visit.peer.address}")
+        self.spawn(self._or_end(visit, self._admit(visit)), f"admit {visit.peer.address}")
 
     async def _admit(self, visit: Visit) -> None:
         login = visit.registration.admitted
@@ -109,6 +118,9 @@ class Desk:
         if link is not None:
             await self._place(account, link, device)
         if visit.over:
+            return
+        if not self._is_there(account, link):  # it waited for the store, and settings do not wait
+            visit.end("Your account or network was changed just now; connect again")
             return
         peer = visit.peer
         session = Session(
@@ -128,6 +140,13 @@ class Desk:
             account.lobby.attach(session, [network.name for network in account.user.networks])
         visit.let_in(session)
         logger.info("%s attached from %s", account.user.name, peer.address)
+
+    def _is_there(self, account: Account, link: Link | None) -> bool:
+        """Whether they are in the house still, and open."""
+        user = account.user
+        if self._house.account(user.name) is not account or not user.enabled:
+            return False
+        return link is None or account.links.get(link.network.id) is link
 
     def _choose(self, account: Account, name: str) -> Link | None:
         if name:
@@ -157,17 +176,28 @@ class Desk:
         except Unavailable as failure:
             logger.error("no answer for %s: %s", session.arrival.login.user, failure)
             answer = None
-        render(answer)
+        except Exception:  # without an answer the session would park all that its client says, for ever
+            logger.exception("no answer for %s", session.arrival.login.user)
+            answer = None
+        try:
+            render(answer)
+        except Exception:
+            logger.exception("an error of ours ends the session of %s", session.arrival.login.user)
+            session.close(FAULT)
 
     async def _page(self, session: Session, page: Page) -> object:
         return await self._history.page(page)
 
     async def _service_line(self, session: Session, line: ServiceLine) -> object:
-        account = self._house.account(session.arrival.login.user)
-        if account is None:
+        # not the name of the login: the user may have another one now, and somebody else that one
+        place = session.place
+        if isinstance(place, Link):
+            user, network = place.user, place.network.name
+        elif isinstance(place, Lobby):
+            user, network = place.user, ""
+        else:
             return None
-        network = session.place.network.name if isinstance(session.place, Link) else ""
-        return await self._service(Actor(account.user.name, account.user.admin, network), line.text)
+        return await self._service(Actor(user.name, user.admin, network), line.text)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something that is nobody's question, but has to end when we do."""

@@ -5,7 +5,6 @@ Owns the order of these two. What needs an answer from outside (a password, the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from bouncer.downstream.deliver import CRLF
@@ -33,8 +32,8 @@ class Desk(Protocol):
     def known(self, user: str) -> bool:
         """Whether such a user exists. For taking a PASS apart only: no answer depends on it otherwise."""
 
-    def check(self, credentials: Credentials, address: str, verdict: Callable[[bool], None]) -> None:
-        """Find out whether they are right."""
+    def check(self, credentials: Credentials, visit: Visit) -> None:
+        """Find out whether they are right and tell the visit, or end it with the reason why nobody can say."""
 
     def admit(self, visit: Visit) -> None:
         """Make a session for a visit whose registration is complete, or end it with the reason."""
@@ -51,6 +50,7 @@ class Visit:
         self.registration = Registration(self.offer, desk.hostname, desk.known)
         self._session: Session | None = None
         self._admitting = False
+        self._asked: Credentials | None = None  # the question that is out: each is put once
 
     def receive(self, messages: list[Message]) -> None:
         """Lines of the client, in order."""
@@ -86,12 +86,16 @@ class Visit:
         if registration.ended:
             self.end(registration.ended)
         elif registration.question is not None:
-            self._desk.check(registration.question, self.peer.address, self._verdict)
+            if registration.question is not self._asked:
+                self._asked = registration.question
+                self._desk.check(self._asked, self)
         elif registration.admitted is not None and not self._admitting:
             self._admitting = True
             self._desk.admit(self)
 
-    def _verdict(self, right: bool) -> None:
+    def verdict(self, right: bool) -> None:
+        """What was asked last is right or wrong."""
+        self._asked = None
         if not self.over:
             self._write(self.registration.answer(right))
             self._step()
@@ -106,6 +110,9 @@ class Visit:
 
     def end(self, reason: str) -> None:
         """Close, with a word why."""
+        if self._session is not None:
+            self._session.close(reason)
+            return
         self.over = True
         self.peer.close(Message.lenient("ERROR", f"Closing link: {reason}").raw + CRLF)
 

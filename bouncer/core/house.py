@@ -91,7 +91,7 @@ class House:
         else:
             del self.accounts[fold_name(account.user.name)]
         self.accounts[fold_name(user.name)] = account
-        account.user = user
+        account.user = account.lobby.user = user
         if not user.enabled:
             for session in account.sessions:
                 session.close("Your account is switched off")

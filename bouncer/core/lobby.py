@@ -22,6 +22,7 @@ class Lobby:
     """The Place of one user's clients that are attached to no network."""
 
     def __init__(self, user: User, hostname: str, version: str) -> None:
+        self.user = user
         self.log = Log()
         self.state = NetworkState(user.nick or user.name)
         self.channels: CaseMap[ChannelState] = CaseMap()
