@@ -334,8 +334,8 @@ class Link:
                 continue
             session = found[1]
             self._asks.note(message, session, self.state.isupport.fold, now)
-            if message.command not in OWN_TEXT:
-                continue
+            if message.command not in OWN_TEXT or (len(message.params) < 2 and message.command != "TAGMSG"):
+                continue  # not text, or text without a word, which is refused
             for target in filter(None, message.param(0).split(",")):
                 entry = self._said(message, target, session, stamp)
                 if entry.kind:

@@ -55,7 +55,9 @@ def _authenticate(session: Attached, message: Message) -> None:
 def _text(session: Attached, message: Message) -> None:
     targets = message.param(0).split(",")
     if not SERVICE_NICKS.isdisjoint(map(str.lower, targets)):
-        rest = [target for target in targets if target.lower() not in SERVICE_NICKS]
+        # what a comma has brought to the front could not stand inside a line
+        rest = [target.lstrip(":") for target in targets if target.lower() not in SERVICE_NICKS]
+        rest = [target for target in rest if target]
         if message.command == "PRIVMSG":
             _ask_service(session, message.param(1))
         if not rest:
@@ -79,13 +81,17 @@ def _join(session: Attached, message: Message) -> None:
     """Of channels that we are in already the client gets what a server says after a JOIN; the network gets the rest."""
     place = session.place
     names, keys = message.param(0).split(","), message.param(1).split(",")
+    channels = place.channels
     wanted: list[tuple[str, str]] = []
-    for position, name in enumerate(names):
-        channel = place.channels.get(name)
-        if channel and not place.is_detached(name):
+    shown: set[str] = set()  # each once, however often it is named: a list of names may be long
+    for position, name in enumerate(each.lstrip(":") for each in names):
+        channel = channels.get(name)
+        if not channel or place.is_detached(name):
+            if name:
+                wanted.append((name, keys[position] if position < len(keys) else ""))
+        elif channel.name not in shown:
+            shown.add(channel.name)
             _tell(session, welcome.joined(place, channel))
-        else:
-            wanted.append((name, keys[position] if position < len(keys) else ""))
     if wanted:
         wanted.sort(key=lambda pair: not pair[1])  # RFC 1459 section 4.2.1 matches keys by place
         params = [",".join(name for name, _ in wanted)]

@@ -24,7 +24,10 @@ def dispatch(table: Mapping[str, Command], session: Attached, message: Message) 
     """Do what a registered client says. A command without a row goes to the network as it is."""
     row = table.get(message.command)
     if row is None:
-        session.place.send(session, message)
+        if message.command.isalnum():
+            session.place.send(session, message)
+        else:  # such as the source that stood behind a source: what is behind it could be a verb of registration
+            session.say(numerics.ERR_UNKNOWNCOMMAND, message.command, "Unknown command")
     elif len(message.params) < row.least:
         session.say(numerics.ERR_NEEDMOREPARAMS, message.command, "Not enough parameters")
     else:
