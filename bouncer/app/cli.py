@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ import click
 
 from bouncer import __version__
 from bouncer.app import admin
-from bouncer.app.home import Home, default_home
+from bouncer.app.home import Home, InUse, default_home
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations.row import Key, LeftOut, Operation, Result, Takes
 from bouncer.operations.table import OPERATIONS, perform
@@ -27,6 +28,8 @@ from bouncer.operations.words import filled
 
 Ask = Callable[[Home, Sequence[str]], Result]
 
+PATIENCE = 5.0  # seconds for a bouncer that is just starting, or for another command, to be done with the home
+TRY_AGAIN = 0.05  # seconds between two looks at it
 FILE_LIMIT = 4 * 1024 * 1024  # bytes of a state file; the admin socket takes no longer request
 
 _CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -39,14 +42,27 @@ GROUPS = {
 }
 
 
-def ask_bouncer(home: Home, words: Sequence[str]) -> Result:
-    """Have the bouncer on that home do it, or do it on the database while none runs. Raises Refused, Unavailable."""
-    return asyncio.run(_ask(home, words))
+def ask_bouncer(home: Home, words: Sequence[str], patience: float = PATIENCE) -> Result:
+    """Have the bouncer on that home do it, or do it on the database while none runs.
+
+    Waits up to ``patience`` seconds for one that has the home and does not listen yet. Raises Refused, Unavailable.
+    """
+    return asyncio.run(_ask(home, words, time.monotonic() + patience))
 
 
-async def _ask(home: Home, words: Sequence[str]) -> Result:
-    with suppress(admin.NotRunning):
-        return await admin.ask(home.admin_socket, words)
+async def _ask(home: Home, words: Sequence[str], deadline: float) -> Result:
+    while True:
+        with suppress(admin.NotRunning):
+            return await admin.ask(home.admin_socket, words)
+        try:
+            return await _do_offline(home, words)
+        except InUse:
+            if time.monotonic() >= deadline:
+                raise
+            await asyncio.sleep(TRY_AGAIN)
+
+
+async def _do_offline(home: Home, words: Sequence[str]) -> Result:
     from bouncer.app.wire import offline_context  # the whole bouncer: a command to a running one does without it
 
     async with offline_context(home) as context:

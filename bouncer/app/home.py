@@ -18,6 +18,10 @@ from bouncer.model.errors import Refused
 LONGEST_PID = 20  # digits read from the lock file: no system has longer process ids
 
 
+class InUse(Refused):
+    """Another process has the home."""
+
+
 def default_home(environment: Mapping[str, str], platform: str = sys.platform) -> Path:
     """The folder taken when none is named: ``BOUNCER_HOME``, else one in the platform's data directory."""
     if named := environment.get("BOUNCER_HOME"):
@@ -91,7 +95,10 @@ class HomeLock:
         self._descriptor = -1
 
     def take(self) -> None:
-        """Raises Refused at once if another process has it; the sentence names the home and that process."""
+        """Raises InUse at once if another process has it; the sentence names the home and that process.
+
+        Raises Refused if it can't be locked at all.
+        """
         home = self._home
         try:
             descriptor = os.open(home.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -103,7 +110,7 @@ class HomeLock:
             holder = os.read(descriptor, LONGEST_PID).decode("ascii", "replace").strip()
             os.close(descriptor)
             who = f"process {holder}" if holder.isdecimal() else "another process"
-            raise Refused(
+            raise InUse(
                 f"The home folder {home} is in use by {who}; stop that one, or name another folder with --home."
             ) from error
         except OSError as error:

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 from bouncer import __version__
 from bouncer.app.admin import AdminSocket
-from bouncer.app.cli import FILE_LIMIT, program
-from bouncer.app.home import Home
+from bouncer.app.cli import FILE_LIMIT, ask_bouncer, program
+from bouncer.app.home import Home, HomeLock
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations import row
 from bouncer.operations.settings import NETWORK_KEYS
@@ -231,6 +231,35 @@ async def test_a_running_bouncer_is_asked(stocked: Bench, tmp_path: Path, monkey
     await served.close()
     assert (done.exit_code, done.stdout) == (0, "user bob is changed\n")
     assert stocked.user("bob").nick == "bobby"
+
+
+async def test_one_that_is_just_starting_is_waited_for(
+    stocked: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    loop, asked_again = asyncio.get_running_loop(), asyncio.Event()
+
+    class Watched(Home):
+        """Tells when its socket is looked for a second time."""
+
+        looks = 0
+
+        @property
+        def admin_socket(self) -> Path:
+            self.looks += 1
+            if self.looks == 2:
+                loop.call_soon_threadsafe(asked_again.set)
+            return super().admin_socket
+
+    with HomeLock(Home(tmp_path)):
+        with pytest.raises(Refused, match="is in use by process"):
+            await asyncio.to_thread(ask_bouncer, Home(tmp_path), ["user", "list"], 0)
+        asking = asyncio.create_task(asyncio.to_thread(ask_bouncer, Watched(tmp_path), ["user", "list"], 60))
+        await asked_again.wait()
+        served = AdminSocket(Home(tmp_path).admin_socket, stocked.context)
+        await served.open()
+        assert "bob: no network" in (await asking).lines
+        await served.close()
 
 
 def test_without_one_the_database_is_changed(tmp_path: Path) -> None:
