@@ -112,7 +112,8 @@ class House:
         if account is None:
             return
         del self.accounts[fold_name(account.user.name)]
-        for link in account.links.values():
+        links, account.links = account.links, {}
+        for link in links.values():
             self._drop(link)
         for session in account.sessions:
             session.close("Your account was removed")
@@ -139,6 +140,8 @@ class House:
         """How a link has its own network's settings kept: what the user did in a client counts like a command."""
 
         def keep(network: Network) -> None:
+            if network.id not in account.links:
+                return  # removed; what its server still says must not bring it back
             networks = tuple(network if each.id == network.id else each for each in account.user.networks)
             account.user = replace(account.user, networks=networks)
             account.links[network.id].reconfigure(account.user, network)
@@ -158,7 +161,9 @@ class House:
             link.join_wanted()
 
     def _drop(self, link: Link) -> None:
+        """End a link. If its network is brought back, it goes on where this one ends: no number is given twice."""
         del self._links[link.network.id]
+        self._heads[link.network.id] = Head(link.log.seq, link.log.last_time, link.positions)
         for session in list(link.sessions):
             session.close(f"The network {link.network.name} was removed")
         self._connector.removed(link)
