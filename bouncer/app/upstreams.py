@@ -38,6 +38,7 @@ STORE_BEHIND = 20_000
 STORE_CHECK = 0.01  # seconds between two looks whether the store has caught up: its commit interval
 PARTING = 3.0  # seconds for a QUIT to go out; the network's own time-out is the worst that can follow
 SWITCHED_OFF = "switched off with `network disconnect`"
+ACCOUNT_OFF = "the account is switched off"
 NO_SERVER = "it has no server; set one with `network update NAME servers=ircs://host:6697`"
 
 _STATES: Mapping[Trying, str] = MappingProxyType(
@@ -85,6 +86,22 @@ class Upstream:
     def registered(self) -> bool:
         """Whether the network has let us in."""
         return self._register.registered
+
+    @property
+    def wanted(self) -> bool:
+        """Whether it is to be connected."""
+        return self.link.network.enabled and self.link.user.enabled
+
+    @property
+    def unwanted(self) -> str:
+        """Why it is not."""
+        return SWITCHED_OFF if self.link.user.enabled else ACCOUNT_OFF
+
+    def begin(self) -> None:
+        """Connect, if that has not begun."""
+        if self.reconnect.state.phase in (Trying.IDLE, Trying.STOPPED):
+            self.link.phase = Phase("connecting", self._timers.now())
+        self.reconnect.start_soon()
 
     def send(self, message: Message) -> bool:
         """Queue a line at the network's pace; False if it can't be sent."""
@@ -187,19 +204,20 @@ class Upstreams:
         """Connect all links that are there; those that come later connect when they come."""
         self._running = True
         for upstream in self._upstreams.values():
-            if upstream.link.network.enabled:
-                upstream.reconnect.start_soon()
+            if upstream.wanted:
+                upstream.begin()
 
     def added(self, link: Link) -> None:
         """A link has come."""
-        if not link.network.servers or not link.network.enabled:
-            link.phase = Phase("disconnected", self._timers.now(), SWITCHED_OFF if link.network.servers else NO_SERVER)
         if not link.network.servers:
+            link.phase = Phase("disconnected", self._timers.now(), NO_SERVER)
             return
         upstream = Upstream(link, self._wanted_caps, self._pacing, self._timers, self._archive)
         self._upstreams[link.network.id] = upstream
-        if self._running and link.network.enabled and link.user.enabled:
-            upstream.reconnect.start_soon()
+        if not upstream.wanted:
+            link.phase = Phase("disconnected", self._timers.now(), upstream.unwanted)
+        elif self._running:
+            upstream.begin()
 
     def changed(self, link: Link, before: Network) -> None:
         """A link's settings have changed."""
@@ -208,14 +226,14 @@ class Upstreams:
         if upstream is None:
             self.added(link)
         elif not network.servers:
-            self.removed(link)
+            del self._upstreams[network.id]
+            self._leave(upstream, NO_SERVER)
             link.uplink = None
-        elif network.enabled and link.user.enabled:
+        elif not upstream.wanted:
+            self._leave(upstream, upstream.unwanted)
+        elif self._running:
             upstream.settings_changed(before)
-            if self._running:
-                upstream.reconnect.start_soon()
-        else:
-            self._leave(upstream, SWITCHED_OFF if link.user.enabled else "the account is switched off")
+            upstream.begin()
 
     def removed(self, link: Link) -> None:
         """A link has gone."""
@@ -226,7 +244,7 @@ class Upstreams:
     def connect(self, network_id: int) -> None:
         """Connect at once if it is not connected."""
         upstream = self._upstreams.get(network_id)
-        if upstream is not None and not upstream.registered:
+        if upstream is not None and upstream.wanted and not upstream.registered:
             upstream.reconnect.reconnect_now("connecting on request")
 
     def disconnect(self, network_id: int) -> None:
@@ -238,10 +256,13 @@ class Upstreams:
     def reconnect(self, network_id: int) -> None:
         """Leave a network and connect again."""
         upstream = self._upstreams.get(network_id)
-        if upstream is not None:
+        if upstream is not None and upstream.wanted:
             upstream.reconnect.reconnect_now()
 
     def _leave(self, upstream: Upstream, reason: str) -> None:
+        if upstream.reconnect.state.phase is Trying.IDLE:  # there is nothing to leave, and nobody to be told
+            upstream.link.phase = Phase("disconnected", self._timers.now(), reason)
+            return
         task = asyncio.get_running_loop().create_task(
             upstream.leave(reason), name=f"leave {upstream.link.network.name}"
         )

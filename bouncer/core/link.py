@@ -110,8 +110,7 @@ class Link:
         """Why nothing can be sent; "" if it can."""
         if self.state.registered and self.uplink is not None:
             return ""
-        phase = self.phase
-        reason = phase.reason or {"disconnected": "it is switched off"}.get(phase.state, "it is still connecting")
+        reason = self.phase.reason or "it is still connecting"
         return f"{self.network.name} is not connected: {reason.rstrip('.')}"
 
     def is_detached(self, channel: str) -> bool:

@@ -1,0 +1,150 @@
+"""Which networks are connected, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from bouncer.app.clock import LoopTimers
+from bouncer.app.upstreams import Upstreams
+from bouncer.client import HostPacing
+from bouncer.core.house import House
+from bouncer.model.records import Endpoint, Network, User
+from bouncer.store.memory import MemoryStore
+from bouncer.upstream.tracked import TRACKED
+
+SOON = 5.0  # seconds; reached only by a test that fails
+
+
+@dataclass
+class Server:
+    """Lets everybody in, and notes who came and what they said."""
+
+    port: int = 0
+    nicks: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        nick = ""
+        while line := (await reader.readline()).decode().strip():
+            if line.startswith("NICK "):
+                nick = line[5:]
+            elif line.startswith("CAP LS"):
+                writer.write(b":irc.example CAP * LS :\r\n")
+            elif line.startswith("USER "):
+                writer.write(f":irc.example 001 {nick} :Welcome\r\n".encode())
+            async with self.news:
+                self.said.append(line)
+                if line.startswith("USER "):
+                    self.nicks.append(nick)
+                self.news.notify_all()
+            if line.startswith("QUIT"):
+                break
+        writer.close()
+
+    async def until(self, *nicks: str) -> None:
+        async with asyncio.timeout(SOON), self.news:
+            await self.news.wait_for(lambda: sorted(self.nicks) == sorted(nicks))
+
+    async def hears(self, start: str) -> None:
+        async with asyncio.timeout(SOON), self.news:
+            await self.news.wait_for(lambda: any(line.startswith(start) for line in self.said))
+
+
+@dataclass
+class Scene:
+    server: Server
+    house: House
+    upstreams: Upstreams
+
+    def user(self, number: int, *, enabled: bool = True) -> User:
+        name = f"user{number}"
+        network = Network(number, "net", (Endpoint("127.0.0.1", self.server.port, tls=False),))
+        user = User(number, name, enabled=enabled, networks=(network,))
+        self.house.replace(user)
+        return user
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    server = Server()
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    store = MemoryStore()
+    store.attach(asyncio.get_running_loop())
+    timers = LoopTimers(asyncio.get_running_loop())
+    upstreams = Upstreams(frozenset(), HostPacing(None), timers, store)
+    house = House(
+        store.load(),
+        records=store,
+        archive=store,
+        tracked=TRACKED,
+        timers=timers,
+        hostname="bnc.example",
+        version="1.0",
+        connector=upstreams,
+    )
+    yield Scene(server, house, upstreams)
+    await upstreams.close("the test is over")
+    listening.close()
+    await asyncio.gather(*server.tasks)
+    await listening.wait_closed()
+    store.close()
+
+
+async def test_the_networks_of_a_closed_account_are_not_connected_at_the_start(scene: Scene) -> None:
+    closed, _ = scene.user(1, enabled=False), scene.user(2)
+    scene.upstreams.start()
+    await scene.server.until("user2")
+    scene.house.replace(replace(closed, enabled=True))
+    await scene.server.until("user1", "user2")
+
+
+async def test_a_closed_account_leaves_its_networks_and_can_not_be_made_to_return(scene: Scene) -> None:
+    user = scene.user(1)
+    scene.upstreams.start()
+    await scene.server.until("user1")
+    scene.house.replace(replace(user, enabled=False))
+    await scene.server.hears("QUIT")
+    scene.upstreams.reconnect(1)
+    scene.upstreams.connect(1)
+    scene.user(2)
+    await scene.server.until("user1", "user2")
+
+
+async def test_a_network_without_servers_gets_one_later(scene: Scene) -> None:
+    scene.upstreams.start()
+    bare = User(1, "user1", networks=(Network(1, "net"),))
+    scene.house.replace(bare)
+    (link,) = scene.house.links()
+    assert "no server" in link.down
+    whole = replace(bare.networks[0], servers=(Endpoint("127.0.0.1", scene.server.port, tls=False),))
+    scene.house.replace(replace(bare, networks=(whole,)))
+    assert link.status().state == "connecting"
+    assert "no server" not in link.down
+    await scene.server.until("user1")
+
+
+async def test_a_link_is_connecting_from_the_start_on(scene: Scene) -> None:
+    scene.user(1)
+    scene.upstreams.start()
+    (link,) = scene.house.links()
+    assert link.status().state == "connecting"
+    assert link.down == "net is not connected: it is still connecting"
+    await scene.server.until("user1")
+
+
+async def test_nobody_is_told_of_the_end_of_what_never_began(scene: Scene) -> None:
+    user = scene.user(1, enabled=False)
+    scene.upstreams.start()
+    (link,) = scene.house.links()
+    scene.house.replace(replace(user, nick="other"))
+    assert link.log.head == 0
