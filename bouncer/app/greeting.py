@@ -52,7 +52,11 @@ def first_start(name: str, password: str, listeners: Sequence[str], fingerprint:
     )
     if everywhere:
         lines.append("From another machine write this machine's name or address for 127.0.0.1.")
-    return [*lines, "Then add a network: /msg *bouncer network create libera servers=ircs://irc.libera.chat:6697"]
+    return [
+        *lines,
+        "Then add a network: /msg *bouncer network create libera servers=ircs://irc.libera.chat:6697",
+        f"and log in as {name}/libera from then on.",
+    ]
 
 
 def _weechat(name: str, password: str, fingerprint: str, listener: ListenAddress, host: str) -> list[str]:

@@ -37,7 +37,10 @@ async def create(context: Context, call: Call) -> Result:
     else:
         connects = f"it connects to {network.servers[0]} as {nick_of(user, network)}"
         doing = f"network {label} is made; {_doing(context, connects)}"
-    return Result((doing, *_warnings(label, network)), shown(user, network))
+    lines = [doing, *_warnings(label, network)]
+    if not context.actor.is_machine and not context.actor.network:
+        lines.append(f"to talk there, log in as {user.name}/{name}")
+    return Result(tuple(lines), shown(user, network))
 
 
 async def update(context: Context, call: Call) -> Result:

@@ -266,6 +266,7 @@ def network_values(network: Network) -> dict[str, Any]:
         found["flood.every"] = values.seconds_text(network.flood.every)
     kept = _unusual(found, NETWORK_KEYS)
     if "flood.burst" in found:
+        kept.pop("flood.every", None)
         kept |= {key: found[key] for key in ("flood.burst", "flood.every")}  # they make sense together only
     return kept
 

@@ -125,8 +125,11 @@ class _Reader:
         return WantedNetwork(name, found, channels) if name else None
 
     def _channels(self, path: Path, items: object, label: str) -> tuple[WantedChannel, ...]:
-        if not isinstance(items, list) or len(items) > CHANNELS_LIMIT:
-            self._wrong(path, f"{label}: channels is to be a list of at most {CHANNELS_LIMIT}")
+        if not isinstance(items, list):
+            self._wrong(path, f'{label}: channels is to be a list, as in channels = ["#python"]')
+            return ()
+        if len(items) > CHANNELS_LIMIT:
+            self._wrong(path, f"{label}: there are more than {CHANNELS_LIMIT} channels; leave some out")
             return ()
         channels: list[WantedChannel] = []
         for number, item in enumerate(items):
@@ -194,7 +197,9 @@ class _Reader:
         return found
 
     def _wrong(self, path: Path, sentence: str) -> None:
-        line = line_of(self._lines, path)
+        line = line_of(self._lines, path) or line_of(
+            self._lines, (*path, 0)
+        )  # an array of tables is there as its items
         self.mistakes.append((line, f"line {line}: {sentence}" if line else sentence))
 
 

@@ -26,7 +26,9 @@ SERVERS_LIMIT = 20  # of one network; each is tried before the first comes again
 NICKS_LIMIT = 10  # alternatives
 COMMANDS_LIMIT = 20  # sent at each connect, at the network's pace
 COMMAND_LIMIT = 510  # bytes; a line without its end
-NETWORKS_LIMIT = 100  # of one user; each is a connection with buffers of its own
+NETWORKS_LIMIT = (
+    10_000  # of one user; what one machine has been seen to hold. Less for some is a matter of their limits
+)
 CHANNELS_LIMIT = 500  # of one network; the largest CHANLIMIT of public networks is 250
 PASSWORD_LIMIT = 300  # bytes; a PASS line with the login before it fits 512
 BURST_LIMIT = 100  # lines at once; every server's own limit is far below

@@ -15,6 +15,7 @@ def test_the_first_start_says_what_to_type() -> None:
     assert f"SHA-256 fingerprint: {PRINT}" in text
     assert "another machine" in text
     assert "`bouncer user password admin`" in text
+    assert text.endswith("and log in as admin/libera from then on.")
     assert "another machine" not in "\n".join(first_start("admin", "s3cret", [PLAIN], PRINT))
 
 

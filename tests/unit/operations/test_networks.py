@@ -32,6 +32,13 @@ async def test_without_a_bouncer_it_is_for_later(stocked: Bench) -> None:
     assert result.lines[0].endswith("it connects to ircs://irc.oftc.net:6697 as bob when the bouncer runs")
 
 
+async def test_who_is_on_no_network_is_told_how_to_get_there(stocked: Bench) -> None:
+    told = "to talk there, log in as alice/oftc"
+    assert (await stocked.do("network create oftc servers=irc.oftc.net", ALICE)).lines[-1] == told
+    await stocked.do("network delete oftc", ALICE)
+    assert told not in (await stocked.do("network create oftc servers=irc.oftc.net", BOUND)).lines
+
+
 async def test_each_key_reaches_its_setting(stocked: Bench) -> None:
     await stocked.do(
         "network update alice/libera name=freenode enabled=no nick=al alternative_nicks=al_,al__ ident=a "

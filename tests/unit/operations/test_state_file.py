@@ -221,6 +221,27 @@ async def test_what_is_no_state_file_is_refused(bench: Bench, text: str) -> None
         await apply(bench, text)
 
 
+@pytest.mark.parametrize(
+    ("last", "sentence"),
+    [
+        ('[[users]]\nname = "x"\n', '"users" is not known here; did you mean user?; users are [[user]] tables'),
+        ('[users]\nname = "x"\n', '"users" is not known here; did you mean user?; users are [[user]] tables'),
+        ('channels = "#a,#b"\n', 'network alice/n: channels is to be a list, as in channels = ["#python"]'),
+        (f"channels = {['#a'] * 501}\n", "network alice/n: there are more than 500 channels; leave some out"),
+    ],
+)
+def test_the_line_of_a_mistake_is_told(last: str, sentence: str) -> None:
+    text = '[[user]]\nname = "alice"\n[[user.network]]\nname = "n"\nservers = ["ircs://a"]\n'
+    with pytest.raises(Mistakes) as caught:
+        parse(text + last)
+    assert caught.value.lines == (f"line 6: {sentence}",)
+
+
+def test_a_flood_is_written_in_one_order() -> None:
+    network = Network(1, "n", (Endpoint("a", 6697),), flood=Flood(5, 0.5))
+    assert 'flood = { burst = 5, every = "0.5s" }' in export([User(1, "alice", networks=(network,))], secrets=False)
+
+
 def test_mistakes_beyond_a_page_are_counted() -> None:
     text = "".join(f"[[user]]\nname = 'u{number}'\nnik = ''\n" for number in range(60))
     with pytest.raises(Mistakes) as caught:
