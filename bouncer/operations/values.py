@@ -29,7 +29,7 @@ COMMAND_LIMIT = 510  # bytes; a line without its end
 NETWORKS_LIMIT = (
     10_000  # of one user; what one machine has been seen to hold. Less for some is a matter of their limits
 )
-CHANNELS_LIMIT = 500  # of one network; the largest CHANLIMIT of public networks is 250
+CHANNELS_LIMIT = 5_000  # of one network; public ones allow up to 250, private ones what they like
 PASSWORD_LIMIT = 300  # bytes; a PASS line with the login before it fits 512
 BURST_LIMIT = 100  # lines at once; every server's own limit is far below
 PACE_LIMIT = 60.0  # seconds per line
