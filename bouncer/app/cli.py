@@ -266,6 +266,17 @@ def _refusals() -> Iterator[None]:
         sys.exit(1)
 
 
+def _open_standard_streams() -> None:
+    """Open those that were closed before we were started: a socket that got their number would be read and written
+    by whoever means the terminal."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number is this one
+
+
 def main() -> None:
     """The console script."""
+    _open_standard_streams()
     program()()

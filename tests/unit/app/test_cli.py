@@ -205,6 +205,18 @@ def test_standard_input_that_is_closed_is_empty(shell: Shell, monkeypatch: pytes
     )
 
 
+def test_no_file_of_ours_becomes_a_standard_stream() -> None:
+    code = """if True:
+        import contextlib, os
+        from bouncer.app.cli import main
+        with contextlib.suppress(SystemExit):
+            main()
+        os._exit(os.open(os.devnull, os.O_RDONLY))
+    """
+    words = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", code, "--version"]
+    assert subprocess.run(words, timeout=60).returncode > 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_an_answer_that_can_not_be_written_is_one_line() -> None:
     words = [sys.executable, "-c", "from bouncer.app.cli import main; main()", "help"]
