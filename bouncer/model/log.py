@@ -16,6 +16,9 @@ from bouncer.model.entry import TEXT_KINDS, Entry, Kind
 
 # Memory for sessions that are behind, some 8,000 lines; who falls out of it reads on from the store.
 WINDOW_BYTES = 4 << 20
+# Memory for lines that the store has not taken. A working store is never so far behind (the network is not read any
+# more at a fraction of this); one that fails long enough makes the oldest leave here as well (design 3.1).
+UNDURABLE_BYTES = 32 << 20
 # What one entry takes beside its text, measured on CPython 3.11.
 ENTRY_OVERHEAD = 400
 
@@ -139,7 +142,7 @@ class Log:
         self.trim()
 
     def trim(self) -> None:
-        """Let go of entries that are durable and that every reader has read, or that do not fit the window."""
+        """Let go of entries that are durable and that every reader has read, or that memory has no room for."""
         entries = self._entries
         if not entries:
             return
@@ -150,7 +153,9 @@ class Log:
             drop = len(entries)  # the common case: nobody is behind
         else:
             size = self._bytes
-            while drop < len(entries) and entries[drop].seq <= durable and (drop < least or size > WINDOW_BYTES):
+            while drop < len(entries) and (
+                (drop < least or size > WINDOW_BYTES) if entries[drop].seq <= durable else size > UNDURABLE_BYTES
+            ):
                 size -= len(entries[drop].message.raw) + ENTRY_OVERHEAD
                 drop += 1
         if not drop:

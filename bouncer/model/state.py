@@ -12,6 +12,9 @@ from bouncer.irc.message import Message
 from bouncer.irc.source import format_source
 
 MOTD_LIMIT = 500  # lines of a message of the day kept for those who attach later; real ones have under 100
+CHANNELS_LIMIT = 500  # channels we are in or want to be in; the largest CHANLIMIT of public networks is 250
+MEMBERS_LIMIT = 50_000  # of one channel, some 10 MB; the largest of public networks have a tenth of that
+UMODES_LIMIT = 64  # there are not more letters
 MODE_LISTS_LIMIT = 64  # parameter modes remembered of a channel; networks define about 30
 
 
@@ -29,6 +32,11 @@ class ChannelState:
         self.topic_at = ""  # seconds since 1970 as the network wrote them
         self.created = ""  # likewise
         self.synced = False  # the list of names has been read to its end
+
+    def add(self, nick: str, status: str = "") -> None:
+        """Somebody is here; one too many is not remembered."""
+        if len(self.members) < MEMBERS_LIMIT or nick in self.members:
+            self.members[nick] = status
 
 
 class NetworkState:
@@ -72,9 +80,10 @@ class NetworkState:
         return nick == self.nick or fold(nick) == fold(self.nick)
 
     def join(self, name: str) -> ChannelState:
-        """We are in this channel now."""
+        """We are in this channel now; one too many is not remembered."""
         channel = ChannelState(name, CaseMap(self.isupport.fold))
-        self.channels[name] = channel
+        if name in self.channels or len(self.channels) < CHANNELS_LIMIT:
+            self.channels[name] = channel
         return channel
 
     def refold(self) -> None:

@@ -15,7 +15,7 @@ from bouncer.irc.message import Message
 from bouncer.irc.modes import parse_channel_modes, parse_user_modes
 from bouncer.irc.source import parse_source
 from bouncer.model.entry import Kind
-from bouncer.model.state import MODE_LISTS_LIMIT, MOTD_LIMIT, ChannelState, NetworkState
+from bouncer.model.state import MODE_LISTS_LIMIT, MOTD_LIMIT, UMODES_LIMIT, ChannelState, NetworkState
 
 Effect = tuple[Kind, str] | None
 Row = Callable[[NetworkState, Message], Effect]
@@ -61,7 +61,7 @@ def _join(state: NetworkState, message: Message) -> Effect:
         _learn_source(state, message)
         state.join(name).members[message.nick] = ""
     elif channel := state.channels.get(name):
-        channel.members[message.nick] = ""
+        channel.add(message.nick)
     return Kind.JOIN, name
 
 
@@ -107,7 +107,10 @@ def _mode(state: NetworkState, message: Message) -> Effect:
     target = message.param(0)
     if not state.isupport.is_channel(target):
         for change in parse_user_modes(message.param(1)):
-            (state.umodes.add if change.add else state.umodes.discard)(change.mode)
+            if not change.add:
+                state.umodes.discard(change.mode)
+            elif len(state.umodes) < UMODES_LIMIT:
+                state.umodes.add(change.mode)
         return SHOWN
     channel = state.channels.get(target)
     if channel:
@@ -219,7 +222,7 @@ def _names(state: NetworkState, message: Message) -> Effect:
         for word in message.param(3).split():
             nick = word.lstrip(symbols)
             name = nick.partition("!")[0]  # userhost-in-names adds !user@host
-            channel.members[name] = word[: len(word) - len(nick)]
+            channel.add(name, word[: len(word) - len(nick)])
     return SHOWN
 
 
@@ -265,6 +268,11 @@ def _cap(state: NetworkState, message: Message) -> Effect:
     elif verb == "DEL":
         state.caps.difference_update(words)
     return None
+
+
+def _while_registering(state: NetworkState, message: Message) -> Effect:
+    # what is wrong with our nick or password while we register is the client library's to deal with
+    return SHOWN if state.registered else None
 
 
 def _consumed(state: NetworkState, message: Message) -> Effect:
@@ -318,6 +326,7 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         numerics.RPL_TOPICWHOTIME: _topic_by,
         numerics.RPL_CHANNELMODEIS: _modes_are,
         numerics.RPL_CREATIONTIME: _created,
+        **dict.fromkeys(("421", "432", "433", "436", "437", "451", "461", "462", "464", "465"), _while_registering),
         numerics.RPL_LOGGEDIN: _consumed,
         numerics.RPL_LOGGEDOUT: _consumed,
         numerics.RPL_SASLSUCCESS: _consumed,

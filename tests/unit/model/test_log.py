@@ -1,0 +1,59 @@
+"""The log: what it keeps, for whom, and what it lets go of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from bouncer.irc.message import Message
+from bouncer.model import log as log_module
+from bouncer.model.entry import Kind
+from bouncer.model.log import Log
+
+
+@dataclass
+class Reader:
+    index: int = 0
+
+    def wake(self) -> None: ...
+
+
+def text(log: Log, number: int) -> None:
+    log.append(Message.build("PRIVMSG", "#c", f"line {number}", source="bob!b@h"), 0, Kind.PRIVMSG, "#c")
+
+
+def test_what_is_read_and_durable_leaves() -> None:
+    log = Log(1)
+    for number in range(10):
+        text(log, number)
+    log.wake()
+    assert (log.tail, log.head) == (0, 10)
+    log.settle(4)
+    assert (log.tail, log.tail_seq) == (4, 4)
+    log.settle(10)
+    assert (log.tail, log.head, log.tail_seq) == (10, 10, 10)
+
+
+def test_a_store_that_fails_does_not_make_it_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "WINDOW_BYTES", 50_000)
+    monkeypatch.setattr(log_module, "UNDURABLE_BYTES", 100_000)
+    log = Log(1)
+    log.followers.append(Reader())
+    for number in range(5000):
+        text(log, number)
+        log.wake()
+    assert log.head == 5000
+    assert 100 < log.head - log.tail < 250
+    log.settle(5000)
+    assert 50 < log.head - log.tail < 125
+
+
+def test_a_place_is_found_by_its_number() -> None:
+    log = Log(1, seq=100)
+    log.append(Message.build("NOTICE", "x"), 0)
+    for number in range(5):
+        text(log, number)
+        log.append(Message.build("NOTICE", "x"), 0)
+    assert log.tail_seq == 100
+    assert [entry.seq for entry in log.slice(log.resume(103), log.head)] == [104, 104, 105, 105]
