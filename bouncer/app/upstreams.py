@@ -26,7 +26,7 @@ from bouncer.client import Phase as Trying
 from bouncer.client.handlers import KeepAlive
 from bouncer.client.registration import Identity
 from bouncer.core.link import Link
-from bouncer.core.status import Phase
+from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
 from bouncer.model.ports import Archive, Timers
 from bouncer.model.records import Flood, Network, nick_of, realname_of
@@ -184,7 +184,8 @@ class Upstream:
         self._close(Phase(state, self._timers.now(), reason, 0.0, str(self.reconnect.state.server)))
 
     def _close(self, phase: Phase) -> None:
-        logger.info("%s/%s: %s: %s", self.link.user.name, self.link.network.name, phase.state, phase.reason)
+        user, network = self.link.user.name, self.link.network.name
+        logger.info("%s/%s: %s: %s", user, network, phase.state, printable(phase.reason))
         self.link.closed(phase)
 
 

@@ -123,7 +123,13 @@ class House:
         link = Link(
             account.user,
             network,
-            log=Log(network.id, head.seq, head.time, message_ids(self._boot, network.id)),
+            # a newest line from the future has its time from a network with a wrong clock
+            log=Log(
+                network.id,
+                head.seq,
+                min(head.time, int(self._timers.now() * 1000)),
+                message_ids(self._boot, network.id),
+            ),
             positions=head.positions,
             archive=self._archive,
             tracked=self._tracked,

@@ -12,9 +12,9 @@ from datetime import datetime
 from types import MappingProxyType
 
 from bouncer.core.resync import AFTER_JOIN, difference
-from bouncer.core.status import ChannelStatus, LinkStatus, Phase
+from bouncer.core.status import ChannelStatus, LinkStatus, Phase, printable
 from bouncer.downstream.place import Attached
-from bouncer.downstream.welcome import joined, welcome
+from bouncer.downstream.welcome import joined, supports, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.fit import pack
@@ -23,7 +23,7 @@ from bouncer.model.entry import NOBODY, Entry, Kind
 from bouncer.model.log import Log
 from bouncer.model.ports import Archive, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
-from bouncer.model.state import ChannelState, NetworkState
+from bouncer.model.state import CHANNELS_LIMIT, ChannelState, NetworkState
 from bouncer.upstream.asks import Asks
 from bouncer.upstream.tracked import SHOWN, Effect, Row
 
@@ -32,13 +32,14 @@ TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than
 WAITING_LIMIT = 1000  # lines that wait for the pacer; at a line in 2 s that is half an hour, more is refused
 JOIN_BUDGET = 400  # bytes of channels in one JOIN: 512 less the command, CRLF and as many bytes of keys
 KEYS_LIMIT = 64  # keys of channels asked for and not joined yet
+DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that has fallen behind most is forgotten
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 # What is said to these has passwords in it and is not kept.
 SECRET_TARGETS = frozenset({"nickserv", "authserv", "userserv", "q", "x"})
 # What the client library asks for itself, to get the wanted nick back; its answers are nobody's news.
 OUR_QUESTIONS = frozenset({"ISON", "NICK"})
-CANNOT_JOIN = frozenset({"403", "405", "407", "437", "471", "473", "474", "475", "476", "477", "489", "520"})
+CANNOT_JOIN = frozenset({"403", "405", "407", "437", "470", "471", "473", "474", "475", "476", "477", "489", "520"})
 
 
 class Link:
@@ -78,7 +79,9 @@ class Link:
         self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
         self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
         self._detached = frozenset[str]()  # folded names of the channels kept from the clients' screens
-        self._told_nick = ""  # under which the clients know themselves from the last connection
+        self._fold = self.state.isupport.fold  # by which these names are folded
+        self._told_nick = self.state.nick  # under which the clients know themselves
+        self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
         self.reconfigure(user, network)
 
@@ -90,8 +93,8 @@ class Link:
         if not self._screen:
             return self.state.channels
         shown = CaseMap[ChannelState](self.state.isupport.fold)
-        shown.update(self._screen)
         shown.update(self.state.channels)
+        shown.update(self._screen)  # until the difference to it is told
         return shown
 
     @property
@@ -115,7 +118,7 @@ class Link:
 
     def is_detached(self, channel: str) -> bool:
         """Whether a channel is kept from the clients' screens."""
-        return bool(self._detached) and self.state.isupport.fold(channel) in self._detached
+        return bool(self._detached) and self._fold(channel) in self._detached
 
     def attach(self, session: Attached, position: int) -> None:
         """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
@@ -129,17 +132,25 @@ class Link:
         """A session has ended."""
         if session in self.sessions:
             self.sessions.remove(session)
+            self.confirm(session)
         self.log.trim()
 
     def confirm(self, session: Attached) -> None:
         """A device counts as far as the least that any of its sessions has confirmed."""
         device = session.device
-        least = min(each.confirmed for each in self.sessions if each.device == device)
+        least = min((each.confirmed for each in self.sessions if each.device == device), default=-1)
         if least > self.positions.get(device, -1):
             self.place_device(device, least)
 
     def place_device(self, device: str, seq: int) -> None:
         """Note where a device is; committed behind the lines that it has read."""
+        if device not in self.positions and len(self.positions) >= DEVICES_LIMIT:
+            here = {each.device for each in self.sessions}
+            away = [each for each in self.positions if each not in here]
+            if away:
+                last = min(away, key=lambda each: self.positions[each])
+                del self.positions[last]
+                self._archive.drop_position(self.network.id, last)
         self.positions[device] = seq
         self._archive.put_position(self.network.id, device, seq)
 
@@ -154,12 +165,15 @@ class Link:
             row = tracked.get(message.command)
             effect: Effect = row(state, message) if row is not None else SHOWN
             if effect is None:
+                reaction = _TO_THE_UNSEEN.get(message.command)
+                if reaction is not None:
+                    reaction(self, message)
                 continue
             kind, target = effect
             unseen = bool(self._screen or self._detached) and self._is_unseen(message, target)
             if unseen and not kind:
                 continue
-            time = self._said_at(message, stamp) if message.tagtext else stamp
+            time = self._said_at(message, stamp, now) if message.tagtext else stamp
             only: object = NOBODY if unseen else None
             if not kind and self._asks:
                 only = self._asks.answer(message, state.isupport.fold, now)
@@ -173,6 +187,8 @@ class Link:
                 reaction(self, message)
         if kept:
             self._archive.append(self.network.id, kept)
+        if state.isupport.fold is not self._fold:
+            self._refold()
         self._after_names()
         log.wake()
 
@@ -181,15 +197,15 @@ class Link:
         self.log.last_time = stamp
         return stamp
 
-    def _said_at(self, message: Message, stamp: int) -> int:
+    def _said_at(self, message: Message, stamp: int, now: float) -> int:
         text = message.tags.get("time")
         if not text:
             return stamp
         try:
-            time = int(datetime.fromisoformat(text).timestamp() * 1000)
+            time = round(datetime.fromisoformat(text).timestamp() * 1000)
         except (ValueError, OverflowError, OSError):
             return stamp
-        return time if abs(time - stamp) < TRUSTED_SKEW_MS else stamp
+        return time if abs(time - now * 1000) < TRUSTED_SKEW_MS else stamp
 
     def _is_unseen(self, message: Message, target: str) -> bool:
         """A line about a channel that is detached, or our coming back to one that is on the screens already."""
@@ -216,10 +232,14 @@ class Link:
 
     def publish(self, messages: Iterable[Message]) -> None:
         """Show lines of our own to all attached clients; they are not kept."""
+        self._show(messages)
+        self.log.wake()
+
+    def _show(self, messages: Iterable[Message]) -> None:
+        """Like :meth:`publish`, in the middle of a burst, whose end wakes the readers."""
         stamp = self._stamp(self._timers.now())
         for message in messages:
             self.log.append(message, stamp)
-        self.log.wake()
 
     def tell(self, text: str) -> None:
         """A NOTICE of ours to all attached clients."""
@@ -228,7 +248,28 @@ class Link:
     def _note(self, text: str) -> Message:
         return Message.lenient("NOTICE", self.state.nick or "*", text, source=SERVICE_SOURCE)
 
+    def _refold(self) -> None:
+        """The network has another case mapping than we took it to have."""
+        self._fold = self.state.isupport.fold
+        self._detached = frozenset(self._fold(each.name) for each in self.network.channels if each.detached)
+        for names in (self._screen, self._refusals, self._keys):
+            names.refold(self._fold)
+
     # --- what a line changes for us
+
+    def _named(self, message: Message) -> None:
+        """The network has let us in, perhaps under another nick than the clients know."""
+        told, self._told_nick = self._told_nick, self.state.nick
+        if told != self._told_nick:
+            self._show([Message.lenient("NICK", self._told_nick, source=told)])
+
+    def _greeted(self, message: Message) -> None:
+        """The network has said what it is: news for those who came before it was there."""
+        tokens = dict(self.state.isupport.tokens)
+        if tokens != self._told_tokens:
+            self._told_tokens = tokens
+            if self.sessions:
+                self._show(supports(self))
 
     def _joined(self, message: Message) -> None:
         name = message.param(0)
@@ -238,7 +279,8 @@ class Link:
         key = self._keys.pop(name, "")
         known = self._wanted(name)
         if known is None:
-            self._keep_channels((*self.network.channels, Channel(name, key)))
+            if len(self.network.channels) < CHANNELS_LIMIT:
+                self._keep_channels((*self.network.channels, Channel(name, key)))
         elif key and key != known.key:
             self._keep_channels(
                 tuple(replace(each, key=key) if each is known else each for each in self.network.channels)
@@ -246,10 +288,18 @@ class Link:
 
     def _parted(self, message: Message) -> None:
         if self.state.is_me(message.nick):
-            known = self._wanted(message.param(0))
+            self._forget(message.param(0))
+
+    def _kicked(self, message: Message) -> None:
+        if self.state.is_me(message.param(1)):
             self._screen.pop(message.param(0), None)
-            if known is not None:
-                self._keep_channels(tuple(each for each in self.network.channels if each is not known))
+
+    def _forget(self, name: str) -> None:
+        """The user does not want to be in that channel any more."""
+        self._screen.pop(name, None)
+        known = self._wanted(name)
+        if known is not None:
+            self._keep_channels(tuple(each for each in self.network.channels if each is not known))
 
     def _cannot_join(self, message: Message) -> None:
         name = message.param(1)
@@ -260,7 +310,7 @@ class Link:
         if len(self._refusals) < KEYS_LIMIT or name in self._refusals:
             self._refusals[name] = reason
         if self._screen.pop(name, None) is not None:
-            self.publish([Message.lenient("PART", name, f"Could not join again: {reason}", source=self.state.source)])
+            self._show([Message.lenient("PART", name, f"Could not join again: {reason}", source=self.state.source)])
 
     def _wanted(self, name: str) -> Channel | None:
         fold = self.state.isupport.fold
@@ -274,7 +324,12 @@ class Link:
 
     def send(self, session: Attached, message: Message) -> None:
         """Pass a client's line on, at the network's pace, or refuse it at once with the reason."""
+        if message.command == "PART":
+            self._part_from_screens(message)
         down = self.down
+        if down and message.command in _WHILE_DOWN:
+            _WHILE_DOWN[message.command](self, session, message)
+            return
         if down:
             session.say(numerics.ERR_CANNOTSENDTOCHAN, message.param(0) or "*", f"Not sent: {down}")
             return
@@ -287,6 +342,30 @@ class Link:
         if len(self._waiting) > WAITING_LIMIT or self.uplink is None or not self.uplink.send(out):
             self._waiting.pop(id(out), None)
             session.reply(self._note(f"Not sent, too much is waiting already: {_quoted(out)}"))
+
+    def _part_from_screens(self, message: Message) -> None:
+        """Channels that we are not in, but will be or were, are left at once; the network may not know of them."""
+        gone = [name for name in message.param(0).split(",") if name and name not in self.state.channels]
+        for name in gone:
+            if name in self._screen and not self.is_detached(name):
+                self._show([Message.lenient("PART", name, message.param(1), source=self.state.source)])
+            self._forget(name)
+        if gone:
+            self.log.wake()
+
+    def _part_while_down(self, session: Attached, message: Message) -> None:
+        """It is done already."""
+
+    def _join_while_down(self, session: Attached, message: Message) -> None:
+        """Remember what the user wants to be in."""
+        keys = message.param(1).split(",")
+        channels = self.network.channels
+        for place, name in enumerate(message.param(0).split(",")):
+            if self._wanted(name) is None and self.state.isupport.is_channel(name) and len(channels) < CHANNELS_LIMIT:
+                channels = (*channels, Channel(name, keys[place] if place < len(keys) else ""))
+                session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
+        if channels is not self.network.channels:
+            self._keep_channels(channels)
 
     def _outgoing(self, message: Message) -> Message | None:
         """The line with only those tags that the network takes; None if nothing is left of it."""
@@ -316,9 +395,6 @@ class Link:
             self._keep_channels(
                 tuple(replace(each, detached=False) if each is known else each for each in self.network.channels)
             )
-            channel = self.state.channels.get(known.name)
-            if channel is not None:
-                self.publish(joined(self, channel))
         return any(name not in self.state.channels for name in names)
 
     def sent(self, messages: Sequence[Message], now: float) -> None:
@@ -353,22 +429,21 @@ class Link:
         if target.partition("@")[0].lower() in SECRET_TARGETS:
             kind = Kind.NONE
         conversation = state.isupport.strip_status(target)
-        return self.log.append(said, stamp, kind, conversation, device=session.device, origin=session)
+        only = NOBODY if self.is_detached(conversation) else None
+        return self.log.append(said, stamp, kind, conversation, device=session.device, origin=session, only=only)
 
     # --- the connection's life; the app tells of it
 
     def opened(self, server: str) -> None:
         """A connection stands; registration begins. It starts a new picture."""
-        fresh = NetworkState(nick_of(self.user, self.network))
-        self.state = fresh
+        self.state = NetworkState(self._told_nick)
+        self._refold()
         self._asks = Asks()
         self.phase = Phase("connecting", self._timers.now(), server=server)
 
     def registered(self) -> None:
         """The network has let us in: say what the user wants said first, and go into the channels."""
         self.phase = Phase("connected", self._timers.now(), server=self.phase.server)
-        if self._told_nick and self._told_nick != self.state.nick:
-            self.publish([Message.lenient("NICK", self.state.nick, source=self._told_nick)])
         if self._was_down:
             self._was_down = False
             self.tell(f"Connected to {self.network.name} ({self.phase.server}).")
@@ -400,8 +475,8 @@ class Link:
         state = self.state
         if state.registered:
             for name, channel in state.channels.items():
-                self._screen[name] = channel
-            self._screen.refold(state.isupport.fold)
+                if channel.synced or name not in self._screen:  # else its clients have seen nothing of this one yet
+                    self._screen[name] = channel
             self._told_nick = state.nick
             waiting = list(self._waiting.values())
             self._waiting.clear()
@@ -425,15 +500,23 @@ class Link:
     def reconfigure(self, user: User, network: Network) -> None:
         """The user's or network's settings are these now."""
         self.user, self.network = user, network
-        fold = self.state.isupport.fold
+        fold, before = self._fold, self._detached
         self._detached = frozenset(fold(each.name) for each in network.channels if each.detached)
+        if before == self._detached:
+            return
+        for name, channel in self.channels.items():
+            if fold(name) in self._detached - before:
+                self._show([Message.lenient("PART", name, "Detached", source=self.state.source)])
+            elif fold(name) in before - self._detached and self._wanted(name) is not None:
+                self._show(joined(self, channel))
+        self.log.wake()
 
     def status(self) -> LinkStatus:
         """What is to be said of this link."""
         channels = []
         for wanted in self.network.channels:
             joined = self.state.channels.get(wanted.name)
-            reason = self._refusals.get(wanted.name, "")
+            reason = printable(self._refusals.get(wanted.name, ""))
             channels.append(
                 ChannelStatus(wanted.name, joined is not None, len(joined.members) if joined else 0, reason)
             )
@@ -444,7 +527,7 @@ class Link:
             phase.server,
             self.state.nick,
             phase.since,
-            phase.reason,
+            printable(phase.reason),
             phase.next_try,
             tuple(channels),
             devices,
@@ -457,5 +540,17 @@ def _quoted(message: Message) -> str:
 
 
 _REACTIONS: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
-    {"JOIN": Link._joined, "PART": Link._parted} | dict.fromkeys(CANNOT_JOIN, Link._cannot_join)
+    {"JOIN": Link._joined, "PART": Link._parted, "KICK": Link._kicked} | dict.fromkeys(CANNOT_JOIN, Link._cannot_join)
+)
+# To lines that no client sees.
+_TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
+    {
+        numerics.RPL_WELCOME: Link._named,
+        numerics.RPL_ENDOFMOTD: Link._greeted,
+        numerics.ERR_NOMOTD: Link._greeted,
+    }
+)
+# What a client may say of channels while its network is away.
+_WHILE_DOWN: Mapping[str, Callable[[Link, Attached, Message], None]] = MappingProxyType(
+    {"JOIN": Link._join_while_down, "PART": Link._part_while_down}
 )

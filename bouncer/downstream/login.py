@@ -53,7 +53,9 @@ def parse_login(text: str) -> Login:
             user, network = user[:slash], user[slash + 1 :]
         elif at > slash and not device:
             user, device = user[:at], user[at + 1 :]
-    return Login(user, network, device.lower()[:DEVICE_LIMIT])
+    # it is shown in lists, where nothing may move the terminal of whoever looks
+    device = "".join(letter if letter.isprintable() else "?" for letter in device.lower()[:DEVICE_LIMIT])
+    return Login(user, network, device)
 
 
 def parse_pass(text: str, username: str, known: Callable[[str], bool]) -> tuple[Login, str]:

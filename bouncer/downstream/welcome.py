@@ -34,15 +34,20 @@ def welcome(place: Place, version: str) -> Iterator[Message]:
         theirs = state.welcome.get(numeric)
         params = theirs.params[1:] if theirs else own_words[numeric]
         yield Message.lenient(numeric, nick, *params, source=server)
-    tokens: dict[str, str | None] = dict(state.isupport.tokens) or {**DOWN_TOKENS, "NETWORK": place.title}
-    for words in ISupport.render(tokens):
-        yield Message.lenient(numerics.RPL_ISUPPORT, nick, *words, ISUPPORT_END, source=server)
+    yield from supports(place)
     yield from motd(place)
     if state.umodes:
         yield Message.lenient(numerics.RPL_UMODEIS, nick, "+" + "".join(sorted(state.umodes)), source=server)
     for name, channel in place.channels.items():
         if not place.is_detached(name):
             yield from joined(place, channel)
+
+
+def supports(place: Place) -> Iterator[Message]:
+    """005: what the network says of itself, or what is safe to assume until it does."""
+    tokens: dict[str, str | None] = dict(place.state.isupport.tokens) or {**DOWN_TOKENS, "NETWORK": place.title}
+    for words in ISupport.render(tokens):
+        yield Message.lenient(numerics.RPL_ISUPPORT, place.state.nick, *words, ISUPPORT_END, source=place.server)
 
 
 def motd(place: Place) -> Iterator[Message]:

@@ -170,3 +170,129 @@ async def test_a_network_that_gives_us_a_strange_nick_hurts_nobody(stage: Stage)
     lines = await (await stage.device()).gets_soon()
     assert lines[0].startswith(":irc.example 001 bob ")
     assert any(line == ":bob!b@h JOIN #c" for line in lines)
+
+
+async def test_a_channel_can_be_left_while_the_network_is_down(stage: Stage) -> None:
+    stage.user(channels=("#c", "#d"))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob")
+    upstream.joins("#d")
+    phone = await stage.attached("alice@phone")
+    desk = await stage.attached("alice@desk")
+    upstream.hangs_up()
+    phone.lines()
+    desk.lines()
+    phone.says("PART #c,#d :enough")
+    for device in (phone, desk):
+        device.gets(":alice!al@home.example PART #c enough", ":alice!al@home.example PART #d enough")
+    upstream.heard()
+    upstream.welcomes()
+    assert upstream.heard() == []
+
+
+async def test_a_channel_that_never_came_back_can_be_left(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    upstream.welcomes()
+    phone.lines()
+    phone.says("PART #c")
+    phone.gets(":alice!al@home.example PART #c :")
+    assert upstream.link.network.channels == ()
+
+
+async def test_a_channel_joined_while_the_network_is_down_is_joined_later(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached()
+    upstream.hangs_up("gone")
+    phone.lines()
+    phone.says("JOIN #new,#locked x,key")
+    phone.gets(
+        f"{NOTE}example is not connected: gone. #new will be joined when it is.",
+        f"{NOTE}example is not connected: gone. #locked will be joined when it is.",
+    )
+    upstream.heard()
+    upstream.welcomes()
+    assert sorted(upstream.heard()) == ["JOIN #locked key", "JOIN #new x"]
+
+
+async def test_a_forward_takes_the_old_channel_from_the_screens(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    upstream.welcomes()
+    phone.lines()
+    upstream.says(":irc.example 470 alice #c ##c :Forwarding to another channel")
+    assert phone.lines()[-1].startswith(":alice!al@home.example PART #c ")
+    upstream.joins("##c", "@op")
+    assert phone.lines()[0] == ":alice!al@home.example JOIN ##c"
+
+
+async def test_a_kick_during_the_return_takes_the_channel_from_the_screens(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    upstream.welcomes()
+    phone.lines()
+    upstream.says(":alice!al@home.example JOIN #c", ":bob!b@h KICK #c alice :out")
+    phone.gets(":bob!b@h KICK #c alice :out")
+    assert list(upstream.link.channels) == []
+
+
+async def test_who_comes_during_the_return_gets_the_same_picture_as_the_others(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob", "carl")
+    upstream.hangs_up()
+    upstream.welcomes()
+    upstream.says(":alice!al@home.example JOIN #c")
+    phone = await stage.device()
+    names = [line for line in phone.lines() if " 353 " in line]
+    assert names == [":irc.example 353 alice = #c :alice @bob carl"]
+    upstream.says(":irc.example 353 alice = #c :alice @bob dave", ":irc.example 366 alice #c :End")
+    phone.gets(":carl PART #c :Gone while the network was away", ":dave JOIN #c")
+
+
+async def test_an_end_in_the_middle_of_the_return_forgets_nobody(stage: Stage) -> None:
+    stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob", "carl")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    upstream.welcomes()
+    upstream.says(":alice!al@home.example JOIN #c")
+    upstream.hangs_up("once more")
+    upstream.welcomes()
+    phone.lines()
+    upstream.joins("#c", "@bob")
+    phone.gets(":carl PART #c :Gone while the network was away")
+
+
+async def test_who_came_before_the_network_learns_its_nick_and_what_it_is(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    phone = await stage.attached()
+    upstream.link.opened("irc.example:6697")
+    upstream.says(":irc.example 433 * alice :Nickname is already in use", ":irc.example 464 * :Password incorrect")
+    phone.gets_nothing()
+    upstream.welcomes("alice_")
+    lines = phone.lines()
+    assert lines[0] == ":alice NICK alice_"
+    assert any(" 005 alice_ NETWORK=Example " in line for line in lines)
+    upstream.hangs_up()
+    upstream.welcomes("alice_")
+    assert not any(" 005 " in line for line in phone.lines())
