@@ -69,16 +69,17 @@ async def _live(home: Home) -> None:
         ending.callback(bouncer.passwords.close)
         store.watch(lambda reason: _store_state(bouncer, reason))
         ending.push_async_callback(bouncer.desk.close)
+        ending.push_async_callback(bouncer.listeners.close, FAREWELL)
+        # networks end before clients do, so that each client is told which of its lines did not go out any more
         ending.push_async_callback(bouncer.upstreams.close, "bouncer is going down")
         await bouncer.listeners.open(map(str, config.listen))
-        ending.push_async_callback(bouncer.listeners.close, FAREWELL)
         admin = AdminSocket(home.admin_socket, lambda: bouncer.context(MACHINE))
         await admin.open()
         ending.push_async_callback(admin.close)
         password = await _first_user(bouncer)
         _greet(bouncer, password)
         bouncer.upstreams.start()
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(home, bouncer))
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(home, bouncer, stop))
         await _watch_certificate(bouncer, stop)
         logger.info("going down")
 
@@ -123,8 +124,10 @@ def _reload_certificate(bouncer: Bouncer) -> None:
         logger.error("the certificate stays as it was: %s", refusal)
 
 
-def _reload(home: Home, bouncer: Bouncer) -> None:
+def _reload(home: Home, bouncer: Bouncer, stop: asyncio.Event) -> None:
     """SIGHUP: take the settings file and the certificate as they are now; nobody is dropped."""
+    if stop.is_set():
+        return  # it would open again what is being closed
     try:
         config = load_config(home.config)
     except Refused as refusal:
