@@ -16,6 +16,7 @@ from bouncer.operations.context import MACHINE, Actor
 from bouncer.operations.row import Result
 from bouncer.operations.state_file import Mistakes, WantedUser, export, parse
 from bouncer.operations.table import perform
+from bouncer.operations.values import CHANNELS_LIMIT
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Bench
@@ -227,7 +228,10 @@ async def test_what_is_no_state_file_is_refused(bench: Bench, text: str) -> None
         ('[[users]]\nname = "x"\n', '"users" is not known here; did you mean user?; users are [[user]] tables'),
         ('[users]\nname = "x"\n', '"users" is not known here; did you mean user?; users are [[user]] tables'),
         ('channels = "#a,#b"\n', 'network alice/n: channels is to be a list, as in channels = ["#python"]'),
-        (f"channels = {['#a'] * 501}\n", "network alice/n: there are more than 500 channels; leave some out"),
+        (
+            f"channels = {['#a'] * (CHANNELS_LIMIT + 1)}\n",
+            f"network alice/n: there are more than {CHANNELS_LIMIT} channels; leave some out",
+        ),
     ],
 )
 def test_the_line_of_a_mistake_is_told(last: str, sentence: str) -> None:
