@@ -23,7 +23,7 @@ from bouncer.downstream.commands import COMMANDS
 from bouncer.downstream.deliver import Renderer
 from bouncer.downstream.login import Arrival, Credentials
 from bouncer.downstream.replay import Replay
-from bouncer.downstream.session import Session
+from bouncer.downstream.session import FAULT, Session
 from bouncer.irc import numerics
 from bouncer.model.capability import Capability
 from bouncer.model.errors import Unavailable
@@ -35,7 +35,6 @@ from bouncer.operations.context import Actor, Passwords
 logger = logging.getLogger(__name__)
 
 DAY_MS = 24 * 3600 * 1000
-FAULT = "Something went wrong in the bouncer; its log says what"
 
 Service = Callable[[Actor, str], Awaitable[list[str]]]
 

@@ -17,6 +17,7 @@ from bouncer.model.entry import TEXT_KINDS, Entry
 from bouncer.model.log import Log
 
 CRLF = b"\r\n"
+FORMS_LIMIT = 16  # renderings kept for sharing, each of some 256 lines: those of one burst, not of all who are behind
 NOT_PASSED_ON = frozenset({"batch", "label", "time", "msgid"})  # ours to say, per client
 
 
@@ -134,6 +135,6 @@ class Renderer:
                     continue
             pieces.append(self.line(entry, profile, ids))
         data = b"".join(pieces)
-        if common:
+        if common and len(log.forms) < FORMS_LIMIT:
             log.forms[key] = data
         return data

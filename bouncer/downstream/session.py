@@ -9,6 +9,7 @@ Kept lines that memory no longer holds come from the store, a page at a time.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -23,9 +24,13 @@ from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS
 from bouncer.model.ports import Cancellable, Kept, Page, Sink, Timers
 
+logger = logging.getLogger(__name__)
+
+FAULT = "Something went wrong in the bouncer; its log says what"
 BURST = 256  # entries rendered into one write; larger ones would let one session's backlog stall the loop
 PARKED_LIMIT = 64  # commands that wait for an answer from outside; then the client's socket is not read (design 2)
 ANSWERS_LIMIT = 256  # answers that a client has not taken; then it may ask no more until it has
+ANSWERS_BYTES = 1 << 20  # likewise; one NAMES of a large channel may have 100 kB
 BEHIND_LIMIT = 20_000  # entries; who is further behind re-attaches and loses nothing (design 3.1)
 PROOF_EVERY = 5.0  # seconds between two questions whether the client has read what it was sent
 IDLE_PING = 90.0  # seconds of silence after which a client is asked for a sign of life ...
@@ -64,6 +69,7 @@ class Session:
         self._replay = replay
         self._profile = renderer.profile(offer.enabled)
         self._answers: deque[tuple[int, bytes]] = deque()  # (place in the log, whole lines)
+        self._answers_size = 0
         self._asking = False
         self._parked: deque[Message] = deque()
         self._paging = False
@@ -105,9 +111,19 @@ class Session:
     # --- towards the client
 
     def wake(self) -> None:
-        """Write what the client has not got yet, as long as its socket takes it."""
+        """Write what the client has not got yet, as long as its socket takes it.
+
+        Never raises: the others are woken after it, and the network's lines are not its own.
+        """
         if self.closed or self._paging:
             return
+        try:
+            self._write_on()
+        except Exception:
+            logger.exception("an error of ours ends the session of %s", self.arrival.login.user)
+            self.close(FAULT)
+
+    def _write_on(self) -> None:
         log = self.place.log
         while not self.sink.full:
             if self._cursor < self._upto:
@@ -124,7 +140,9 @@ class Session:
             if self.index < end:
                 self._write_burst(self.index, min(end, self.index + BURST))
             elif self._answers:
-                self.sink.write(self._answers.popleft()[1])
+                lines = self._answers.popleft()[1]
+                self._answers_size -= len(lines)
+                self.sink.write(lines)
             else:
                 return
 
@@ -190,6 +208,7 @@ class Session:
         if self.closed or not lines:
             return
         self._answers.append((self.place.log.head, lines))
+        self._answers_size += len(lines)
         self.wake()
         self._regulate()
 
@@ -266,7 +285,11 @@ class Session:
         self._regulate()
 
     def _regulate(self) -> None:
-        self.sink.hold(len(self._parked) >= PARKED_LIMIT or len(self._answers) >= ANSWERS_LIMIT)
+        self.sink.hold(
+            len(self._parked) >= PARKED_LIMIT
+            or len(self._answers) >= ANSWERS_LIMIT
+            or self._answers_size > ANSWERS_BYTES
+        )
 
     def refused(self, count: int) -> None:
         """Lines of the client were longer than the limits allow (IRCv3 message-tags: 417)."""
