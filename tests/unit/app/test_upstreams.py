@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -17,6 +17,13 @@ from bouncer.store.memory import MemoryStore
 from bouncer.upstream.tracked import TRACKED
 
 SOON = 5.0  # seconds; reached only by a test that fails
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let the loop turn until it is so."""
+    async with asyncio.timeout(SOON):
+        while not true():
+            await asyncio.sleep(0)
 
 
 @dataclass
@@ -148,3 +155,28 @@ async def test_nobody_is_told_of_the_end_of_what_never_began(scene: Scene) -> No
     (link,) = scene.house.links()
     scene.house.replace(replace(user, nick="other"))
     assert link.log.head == 0
+
+
+async def test_off_and_on_again_at_once_ends_connected(scene: Scene) -> None:
+    user = scene.user(1)
+    scene.upstreams.start()
+    await scene.server.until("user1")
+    off = replace(user, networks=(replace(user.networks[0], enabled=False),))
+    scene.house.replace(off)
+    await asyncio.sleep(0)  # the QUIT is on its way
+    scene.house.replace(user)
+    await scene.server.until("user1", "user1")
+    (link,) = scene.house.links()
+    await until(lambda: link.state.registered)
+    assert link.status().state == "connected"
+
+
+async def test_new_settings_cut_a_wait_short(scene: Scene) -> None:
+    user = User(1, "user1", networks=(Network(1, "net", (Endpoint("127.0.0.1", 1, tls=False),)),))
+    scene.house.replace(user)
+    scene.upstreams.start()
+    (link,) = scene.house.links()
+    await until(lambda: link.status().state == "waiting")
+    whole = replace(user.networks[0], servers=(Endpoint("127.0.0.1", scene.server.port, tls=False),))
+    scene.house.replace(replace(user, networks=(whole,)))
+    await scene.server.until("user1")
