@@ -12,7 +12,7 @@ from bouncer.model.errors import Refused
 from bouncer.model.records import Channel, Network, User, fold_name
 from bouncer.operations.change import find_channel, find_network, find_user, keep, network_label, with_network
 from bouncer.operations.context import Context
-from bouncer.operations.names import channel_name, quoted, same_channel
+from bouncer.operations.names import channel_key, channel_name, quoted, same_channel
 from bouncer.operations.overview import network_state, number
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
 from bouncer.operations.settings import CHANNEL_KEYS, channel_values, channel_with, without_secrets
@@ -54,9 +54,9 @@ async def delete(context: Context, call: Call) -> Result:
 async def list_all(context: Context, call: Call) -> Result:
     lines, data = [], []
     for user, network in _networks(context, call):
-        joined = {channel["name"]: channel for channel in network_state(context, user, network)["channels"]}
+        states = {channel_key(each["name"]): each for each in network_state(context, user, network)["channels"]}
         for channel in network.channels:
-            state = next((each for name, each in joined.items() if same_channel(name, channel.name)), None)
+            state = states.get(channel_key(channel.name))
             label = f"{network_label(context, user.name, network.name)}/{channel.name}"
             lines.append(f"{label}: {_state_text(channel, state)}")
             data.append(shown(user, network, channel) | {"joined": bool(state and state["joined"])})

@@ -95,6 +95,11 @@ def channel_name(text: str) -> str:
     return text
 
 
+def channel_key(text: str) -> str:
+    """The form under which names of one channel are equal, as most networks compare them."""
+    return DEFAULT_FOLD(text)
+
+
 def same_channel(one: str, other: str) -> bool:
-    """Whether two names are of one channel, as most networks compare them."""
-    return DEFAULT_FOLD(one) == DEFAULT_FOLD(other)
+    """Whether two names are of one channel."""
+    return channel_key(one) == channel_key(other)

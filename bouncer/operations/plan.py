@@ -13,7 +13,7 @@ from typing import Any
 from bouncer.model.records import Channel, Network, SaslLogin, User, fold_name
 from bouncer.operations import settings
 from bouncer.operations.context import Context
-from bouncer.operations.names import same_channel
+from bouncer.operations.names import channel_key
 from bouncer.operations.state_file import WantedChannel, WantedNetwork, WantedUser
 from bouncer.operations.values import weakness
 
@@ -99,15 +99,14 @@ def _network(old: Network, wish: WantedNetwork, prune: bool) -> Network:
     if old.sasl is not None and any(key.startswith("sasl.") for key in wish.values):
         base = replace(base, sasl=SaslLogin(password=old.sasl.password))
     channels: list[Channel] = []
-    left = list(wish.channels)
+    left = {channel_key(each.name): each for each in wish.channels}
     for known in old.channels:
-        wished = next((each for each in left if same_channel(each.name, known.name)), None)
+        wished = left.pop(channel_key(known.name), None)
         if wished is not None:
-            left.remove(wished)
             channels.append(_channel(wished, known.key))
         elif not prune:
             channels.append(known)
-    channels += [_channel(each, "") for each in left]
+    channels += [_channel(each, "") for each in left.values()]
     return replace(settings.network_with(base, wish.values), channels=tuple(channels))
 
 
@@ -126,14 +125,17 @@ def _user_changes(old: User | None, new: User) -> list[Change]:
 def _network_changes(user: str, old: Network | None, new: Network) -> list[Change]:
     label = f"{user}/{new.name}"
     changes = _differences("network", label, _without_channels(old) if old else None, _without_channels(new))
-    before = list(old.channels) if old else []
+    before: dict[str, list[Channel]] = {}  # lists: to a network that folds less than we do, two may be one here
+    for channel in old.channels if old else ():
+        before.setdefault(channel_key(channel.name), []).append(channel)
     for channel in new.channels:
-        known = next((each for each in before if same_channel(each.name, channel.name)), None)
-        if known is not None:
-            before.remove(known)
+        same = before.get(channel_key(channel.name))
+        known = same.pop(0) if same else None
         before_it = _with_name(known) if known else None
         changes += _differences("channel", f"{label}/{channel.name}", before_it, _with_name(channel))
-    return changes + [Change("channel", f"{label}/{channel.name}", "delete") for channel in before]
+    return changes + [
+        Change("channel", f"{label}/{channel.name}", "delete") for same in before.values() for channel in same
+    ]
 
 
 def _without_channels(network: Network) -> dict[str, Any]:

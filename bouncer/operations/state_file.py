@@ -16,7 +16,7 @@ import tomli_w
 from bouncer.model.errors import Refused
 from bouncer.model.records import Channel, Network, User, fold_name
 from bouncer.operations import settings
-from bouncer.operations.names import account_name, channel_name, meant, quoted, same_channel
+from bouncer.operations.names import account_name, channel_key, channel_name, meant, quoted
 from bouncer.operations.row import NEEDED, Key
 from bouncer.operations.toml_lines import Path, line_numbers, line_of
 from bouncer.operations.values import CHANNELS_LIMIT, NETWORKS_LIMIT
@@ -132,6 +132,7 @@ class _Reader:
             self._wrong(path, f"{label}: there are more than {CHANNELS_LIMIT} channels; leave some out")
             return ()
         channels: list[WantedChannel] = []
+        seen: set[str] = set()
         for number, item in enumerate(items):
             table = {"name": item} if isinstance(item, str) else item
             if not isinstance(table, dict) or not isinstance(table.get("name"), str):
@@ -143,8 +144,9 @@ class _Reader:
             except Refused as problem:
                 self._wrong((*path, number), f"{label}: {problem}")
                 continue
-            if any(same_channel(name, other.name) for other in channels):
+            if channel_key(name) in seen:
                 self._wrong((*path, number), f"{label}: the channel {quoted(name)} is there twice")
+            seen.add(channel_key(name))
             values = self._values((*path, number), table, settings.CHANNEL_KEYS, f"{label}, {name}", ("name",))
             channels.append(WantedChannel(name, values))
         return tuple(channels)
