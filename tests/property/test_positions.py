@@ -8,10 +8,15 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
+from datetime import UTC
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bouncer.downstream import session
+from bouncer.downstream.replay import Replay
+from bouncer.model import log
 from tests.play.stage import Device, Stage
 
 DEVICES = ("phone", "desk", "watch")
@@ -148,7 +153,17 @@ class Life:
         self.stage.store.close()
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.fixture(params=["roomy", "tight"])
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is, and with so little memory that everybody falls out of it all the time."""
+    if request.param == "tight":
+        monkeypatch.setattr(log, "WINDOW_BYTES", 3000)
+        monkeypatch.setattr(session, "BURST", 4)
+        monkeypatch.setattr(Replay.__init__, "__defaults__", (UTC, 3))
+
+
+@pytest.mark.usefixtures("room")
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(actions, max_size=40))
 def test_every_devices_stream_is_the_log_in_order(story: list[tuple[str, object]]) -> None:
     async def live() -> None:
