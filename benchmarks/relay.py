@@ -126,7 +126,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def bouncer(home: str, *words: str) -> list[str]:
-    return [sys.executable, "-c", "from bouncer.app.cli import main; main()", "--home", home, *words]
+    return [sys.executable, "-m", "bouncer", "--home", home, *words]
 
 
 async def status(home: str) -> dict[str, object]:

@@ -27,7 +27,7 @@ class ListenerCertificate:
 
     async def renew(self) -> Certificate:
         """Make a new self-signed one. Raises Refused for one that an authority has signed."""
-        if self._path.exists() and not self._read().self_signed:
+        if self._is_from_an_authority():
             raise Refused(
                 f"The certificate {self._path} is signed by an authority; renew it there and put the new one here"
             )
@@ -39,12 +39,18 @@ class ListenerCertificate:
             self._tls.reload()
         return self._read()
 
+    def _is_from_an_authority(self) -> bool:
+        try:
+            return not self._read().self_signed
+        except Refused:
+            return False  # what can't be read is of no use to anybody
+
     def _read(self) -> Certificate:
         try:
             _, certificate = load(self._path)
         except (OSError, ValueError) as error:
             raise Refused(
-                f"There is no certificate in {self._path}; it is made when `bouncer run` starts or by `cert renew`"
+                f"No certificate can be read in {self._path}; `cert renew` makes a new self-signed one in its place"
             ) from error
         return Certificate(
             fingerprint_of(certificate.public_bytes(serialization.Encoding.DER)),

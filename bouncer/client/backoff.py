@@ -34,6 +34,8 @@ _THROTTLED = re.compile(
     r"|reconnect(?:ing)? too|wait (?:a while|before)|flood",
     re.IGNORECASE,
 )
+# Some servers (ngIRCd) send no 464; said while we register, these words can only be about the password.
+_BAD_PASSWORD = re.compile(r"\b(?:bad|wrong|invalid|incorrect) password|password (?:incorrect|mismatch)", re.IGNORECASE)
 _BANNED = re.compile(
     r"\b[kgzdx][-: ]?lined?\b|\bbann?ed\b|\bakill|\bautokill|\bdnsbl|\bblack ?list|\bnot welcome"
     r"|\bproxy (?:found|detected)",
@@ -65,8 +67,11 @@ class Cause(Enum):
     REFUSED = "refused"  # credentials: trying again with the same ones only makes it worse
 
 
-def cause_of(text: str) -> Cause:
-    """What the text of an ERROR, of 465 or of a failure tells. Never REFUSED: no text is that clear."""
+def cause_of(text: str, *, registering: bool = False) -> Cause:
+    """What the text of an ERROR, of 465 or of a failure tells. REFUSED only while ``registering``: what is said of
+    passwords later is not about ours."""
+    if registering and _BAD_PASSWORD.search(text):
+        return Cause.REFUSED
     if _BANNED.search(text):
         return Cause.BANNED
     if _THROTTLED.search(text):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any, Protocol, cast
 
-from bouncer.client.dialing import fingerprint_matches
+from bouncer.client.dialing import fingerprint_matches, fingerprint_of
 from bouncer.client.pacing import Pace, Pacer, Rank
 from bouncer.irc.framing import UPSTREAM_TAG_LIMIT, Framer
 from bouncer.irc.message import Message
@@ -130,22 +130,22 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not of that class
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_LIMIT)
         self.last_heard = self.loop.time()
-        if self._fingerprint is not None and not self._pinned(self._transport):
-            self.refusal = ssl.SSLCertVerificationError("the server's certificate is not the one of the fingerprint")
+        if self._fingerprint is not None and not self._pinned(self._transport, self._fingerprint):
             self.closing = True
             self._soon(self._transport.abort)
             return
         self.used = True
         self._owner.connection_made(self)
 
-    def _pinned(self, transport: asyncio.Transport) -> bool:
+    def _pinned(self, transport: asyncio.Transport, fingerprint: str) -> bool:
+        """Whether the server has the pinned certificate; if not, ``refusal`` says which one it has."""
         tls = transport.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        return (
-            certificate is not None
-            and self._fingerprint is not None
-            and fingerprint_matches(certificate, self._fingerprint)
-        )
+        certificate = (tls.getpeercert(binary_form=True) if tls is not None else None) or b""
+        if fingerprint_matches(certificate, fingerprint):
+            return True
+        shown = f"its SHA-256 fingerprint is {fingerprint_of(certificate)}" if certificate else "it shows none"
+        self.refusal = ssl.SSLCertVerificationError(1, f"it is not the pinned one; {shown}")
+        return False
 
     def data_received(self, data: bytes) -> None:
         self.last_heard = self.loop.time()

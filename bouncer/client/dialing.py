@@ -55,9 +55,14 @@ def normal_fingerprint(text: str) -> str:
     return digits
 
 
+def fingerprint_of(certificate: bytes) -> str:
+    """The SHA-256 of a certificate (DER), in lower-case hexadecimal."""
+    return hashlib.sha256(certificate).hexdigest()
+
+
 def fingerprint_matches(certificate: bytes, fingerprint: str) -> bool:
     """Whether the certificate (DER) is the pinned one; compared in constant time."""
-    return hmac.compare_digest(hashlib.sha256(certificate).hexdigest(), fingerprint)
+    return hmac.compare_digest(fingerprint_of(certificate), fingerprint)
 
 
 async def open_socket(host: str, port: int, local_addr: str | None = None) -> socket.socket:

@@ -67,6 +67,7 @@ class Reconnect:
         self._rng = rng
         self._clock = clock
         self._cause: Cause | None = None  # what the server said before the end
+        self._registering = False  # connected, and the server has not taken us yet
         self._again = False  # the end was asked for in order to begin again
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None  # the attempt, or the disconnect before it
@@ -88,6 +89,7 @@ class Reconnect:
         client.on("client_connect", self._connected)
         client.on("client_disconnect", self._lost)
         client.on("client_connect_failed", self._failed)
+        client.on("001", self._registered)
         client.on("registration_failed", self._not_registered)
         client.on("465", self._banned)
         client.on("error", self._parting_words)
@@ -211,12 +213,16 @@ class Reconnect:
             self._timer.cancel()
             self._timer = None
         self._cause = None
+        self._registering = True
         self._policy.connected(self._clock())
         self._now(Phase.CONNECTED)
         for started in self._started:
             if not started.done():
                 started.set_result(None)
         self._started.clear()
+
+    def _registered(self) -> None:
+        self._registering = False
 
     def _not_registered(self, reason: str, permanent: bool) -> None:
         self._cause = Cause.REFUSED if permanent else self._cause or cause_of(reason)
@@ -226,7 +232,7 @@ class Reconnect:
 
     def _parting_words(self, message: str) -> None:
         if self._cause in (None, Cause.LOST):
-            self._cause = cause_of(message)
+            self._cause = cause_of(message, registering=self._registering)
         if self._cause is Cause.THROTTLED:
             self.pacing.complain(self._client.host, self._clock())
 

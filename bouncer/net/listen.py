@@ -201,7 +201,8 @@ class Listeners:
         place.leave()
         self._forget(peer)
         if isinstance(error, OSError):  # ssl.SSLError and the time-out are among them
-            logger.info("no TLS with %s: %s", peer.address, getattr(error, "reason", None) or error)
+            why = getattr(error, "reason", None) or str(error) or "it hung up"
+            logger.info("no TLS with %s: %s", peer.address, why)
         elif error is not None:
             logger.error("a connection from %s could not be taken", peer.address, exc_info=error)
 

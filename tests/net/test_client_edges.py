@@ -456,6 +456,7 @@ def test_tls_is_verified_unless_it_is_pinned(play: Play, certificate: Certificat
                 await client.connect()
             assert len(failed) == 3
             assert all("not trusted" in reason for reason in failed[:2])
+            assert failed[1].endswith(certificate.fingerprint.replace(":", "").lower())
             assert not client.is_connected
             client.ssl = True
             for fingerprint in (certificate.fingerprint, certificate.fingerprint.replace(":", "").upper()):

@@ -309,6 +309,28 @@ def test_the_servers_last_words_decide_the_wait(play: Play, lines: list[str], ca
     play(test())
 
 
+@pytest.mark.parametrize(("taken", "phase"), [(False, Phase.STOPPED), (True, Phase.WAITING)])
+def test_a_bad_password_told_in_an_error_stops_it_while_it_registers(play: Play, taken: bool, phase: Phase) -> None:
+    async def test() -> None:
+        async with FakeServer() as server:
+            client = Client("127.0.0.1", server.port, ssl=False)
+            Register("bob", password="wrong").install(client)
+            reconnect = Reconnect(rng=lambda: 0.0).install(client)
+            await reconnect.start()
+            visitor = await server.visitor()
+            lost = asyncio.create_task(client.wait("client_disconnect", SOON))
+            if taken:
+                visitor.say(":s 001 bob :Welcome")
+            visitor.say("ERROR :Access denied: Bad password?")
+            visitor.close()
+            await lost
+            assert reconnect.state.phase is phase
+            assert "Bad password" in reconnect.state.reason
+            reconnect.stop("enough")
+
+    play(test())
+
+
 def test_all_clients_of_a_process_share_the_pace_of_a_host(play: Play) -> None:
     async def test() -> None:
         async with FakeServer() as server:

@@ -107,4 +107,4 @@ class Program:
 def console_script(name: str) -> list[str]:
     """How to run one of our console scripts with the Python that runs the tests."""
     script = Path(sys.executable).parent / name
-    return [str(script)] if script.exists() else [sys.executable, "-m", "bouncer.app.cli"]
+    return [str(script)] if script.exists() else [sys.executable, "-m", "bouncer"]
