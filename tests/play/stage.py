@@ -299,7 +299,8 @@ class Stage:
         """Return when no question is out."""
         while pending := [task for task in self.desk.tasks if not task.done()]:
             await asyncio.gather(*pending)
-        await self.store.settled()
+        if not self.store.failing:
+            await self.store.settled()
 
 
 def sasl_plain(user: str, password: str) -> str:
