@@ -347,11 +347,15 @@ class Link:
         """Channels that we are not in, but will be or were, are left at once; the network may not know of them."""
         gone = [name for name in message.param(0).split(",") if name and name not in self.state.channels]
         for name in gone:
-            if name in self._screen and not self.is_detached(name):
-                self._show([Message.lenient("PART", name, message.param(1), source=self.state.source)])
+            self._take_from_screens(name, message.param(1))
             self._forget(name)
         if gone:
             self.log.wake()
+
+    def _take_from_screens(self, name: str, reason: str) -> None:
+        """Leave a channel that we are not in."""
+        if self._screen.pop(name, None) is not None and not self.is_detached(name):
+            self._show([Message.lenient("PART", name, reason, source=self.state.source)])
 
     def _part_while_down(self, session: Attached, message: Message) -> None:
         """It is done already."""
@@ -465,6 +469,9 @@ class Link:
         for name in names:
             if name in self.state.channels:
                 self._send_own(Message.lenient("PART", name))
+            else:
+                self._take_from_screens(name, "")
+        self.log.wake()
 
     def _send_own(self, message: Message) -> None:
         if self.uplink is not None and message.command:

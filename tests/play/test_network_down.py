@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.play.stage import Stage
 
 NOTE = ":*bouncer!bouncer@bouncer NOTICE alice :"
@@ -296,3 +298,18 @@ async def test_who_came_before_the_network_learns_its_nick_and_what_it_is(stage:
     upstream.hangs_up()
     upstream.welcomes("alice_")
     assert not any(" 005 " in line for line in phone.lines())
+
+
+async def test_a_channel_deleted_while_the_network_is_down_leaves_the_screens(stage: Stage) -> None:
+    user = stage.user(channels=("#c",))
+    upstream = stage.upstream()
+    upstream.welcomes()
+    upstream.joins("#c", "@bob")
+    phone = await stage.attached()
+    upstream.hangs_up()
+    phone.lines()
+    stage.house.replace(replace(user, networks=(replace(user.networks[0], channels=()),)))
+    phone.gets(":alice!al@home.example PART #c :")
+    upstream.heard()
+    upstream.welcomes()
+    assert upstream.heard() == []
