@@ -13,12 +13,15 @@ from datetime import UTC, datetime, tzinfo
 
 from bouncer.downstream.deliver import CRLF, Renderer
 from bouncer.downstream.place import Attached
+from bouncer.irc.fit import fit_text
+from bouncer.irc.framing import BODY_LIMIT
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept
 
 PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the rest in the store, not in memory
+SHORTEST_PIECE = 64  # bytes of text in a line whose source and target leave no room: a long line is better than none
 ACTION = "\x01ACTION "
 
 
@@ -58,12 +61,12 @@ class Replay:
                 continue
             if not timed:
                 moment = datetime.fromtimestamp(entry.time / 1000, self._zone)
-                entry = _with_time(
-                    entry, f"{moment:%H:%M:%S}" if moment.date() == day else f"{moment:%Y-%m-%d %H:%M:%S}"
-                )
+                form = "%H:%M:%S" if moment.date() == day else "%Y-%m-%d %H:%M:%S"
                 day = moment.date()
+                plain += [renderer.line(each, profile, ids) for each in _with_time(entry, moment.strftime(form))]
+                continue
             data = renderer.line(entry, profile, ids)
-            if timed and profile & renderer.batch:
+            if profile & renderer.batch:
                 conversations.setdefault(entry.target, []).append(data)
             else:
                 plain.append(data)
@@ -81,20 +84,25 @@ class Replay:
         return b"".join((start.raw, CRLF, *(mark + line[1:] for line in lines), end.raw, CRLF))
 
 
-def _with_time(entry: Entry, moment: str) -> Entry:
+def _with_time(entry: Entry, moment: str) -> list[Entry]:
+    """The entry with its time in its text; two of them where one line would not hold both."""
     message = entry.message
     if len(message.params) < 2:
-        return entry
-    text = message.params[-1]
+        return [entry]
+    before, text, after = "", message.params[-1], ""
     if text.startswith(ACTION):
-        text = f"{ACTION}[{moment}] {text[len(ACTION) :]}"
-    else:
-        text = f"[{moment}] {text}"
-    return Entry(
-        entry.seq,
-        entry.time,
-        message.replace(params=[*message.params[:-1], text]),
-        entry.kind,
-        entry.target,
-        entry.device,
-    )
+        before, text, after = ACTION, text[len(ACTION) :].rstrip("\x01"), "\x01"
+    text = f"[{moment}] {text}"
+    rest = message.replace(params=[*message.params[:-1], before + ":" + after]).body
+    pieces = fit_text(text, max(BODY_LIMIT - len(CRLF) - len(rest) - 1, SHORTEST_PIECE))
+    return [
+        Entry(
+            entry.seq,
+            entry.time,
+            message.replace(params=[*message.params[:-1], before + piece + after]),
+            entry.kind,
+            entry.target,
+            entry.device,
+        )
+        for piece in pieces
+    ]

@@ -283,3 +283,21 @@ async def test_proofs_are_asked_for_at_most_every_five_seconds(stage: Stage) -> 
     stage.timers.pass_by(6)
     asked = b"".join(phone.written).count(b"PING :bnc-")
     assert 3 <= asked <= 4
+
+
+async def test_a_time_in_the_text_makes_no_line_too_long(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    phone = await stage.attached("alice@phone")
+    phone.leaves()
+    words = " ".join(f"word{number:03d}" for number in range(59))
+    upstream.says(f":bob!b@h PRIVMSG alice :{words}", f":bob!b@h PRIVMSG alice :\x01ACTION {words[:-3]}\x01")
+    phone = await stage.device("alice@phone")
+    lines = [line for line in phone.lines() if "PRIVMSG" in line]
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 510
+    said = [line.partition(" :")[2] for line in lines]
+    assert f"{said[0]} {said[1]}" == f"[2023-11-14 22:13:20] {words}"
+    assert said[2].startswith("\x01ACTION [22:13:20] word000 ")
+    assert all(each.startswith("\x01ACTION ") and each.endswith("\x01") for each in said[2:])
