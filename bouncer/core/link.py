@@ -12,26 +12,24 @@ from datetime import datetime
 from types import MappingProxyType
 
 from bouncer.core.resync import AFTER_JOIN, difference
-from bouncer.core.status import ChannelStatus, LinkStatus, Phase, printable
+from bouncer.core.status import LinkStatus, Phase, printable
+from bouncer.core.wishes import Wishes
 from bouncer.downstream.place import Attached
 from bouncer.downstream.welcome import joined, supports, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
-from bouncer.irc.fit import pack
 from bouncer.irc.message import Message
 from bouncer.model.entry import NOBODY, Entry, Kind
 from bouncer.model.log import Log
 from bouncer.model.ports import Archive, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
-from bouncer.model.state import CHANNELS_LIMIT, ChannelState, NetworkState
+from bouncer.model.state import ChannelState, NetworkState
 from bouncer.upstream.asks import Asks
 from bouncer.upstream.tracked import SHOWN, Effect, Row
 
 SERVICE_SOURCE = "*bouncer!bouncer@bouncer"
 TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than a day is wrong (design 3.3)
 WAITING_LIMIT = 1000  # lines that wait for the pacer; at a line in 2 s that is half an hour, more is refused
-JOIN_BUDGET = 400  # bytes of channels in one JOIN: 512 less the command, CRLF and as many bytes of keys
-KEYS_LIMIT = 64  # keys of channels asked for and not joined yet
 DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that has fallen behind most is forgotten
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
@@ -74,12 +72,9 @@ class Link:
         self._version = version
         self._keep = keep
         self._screen: CaseMap[ChannelState] = CaseMap()  # channels that clients still show and we are not in yet
-        self._refusals: CaseMap[str] = CaseMap()  # why a channel could not be joined
-        self._keys: CaseMap[str] = CaseMap()
         self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
         self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
-        self._detached = frozenset[str]()  # folded names of the channels kept from the clients' screens
-        self._fold = self.state.isupport.fold  # by which these names are folded
+        self._wishes = Wishes(self.state.isupport.fold, self._keep_channels)
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
@@ -118,7 +113,7 @@ class Link:
 
     def is_detached(self, channel: str) -> bool:
         """Whether a channel is kept from the clients' screens."""
-        return bool(self._detached) and self._fold(channel) in self._detached
+        return self._wishes.is_detached(channel)
 
     def attach(self, session: Attached, position: int) -> None:
         """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
@@ -158,7 +153,7 @@ class Link:
 
     def receive(self, messages: Sequence[Message], now: float) -> None:
         """The lines of one read: into the picture, into the log, then to all who follow it."""
-        state, log, tracked = self.state, self.log, self._tracked
+        state, log, tracked, wishes = self.state, self.log, self._tracked, self._wishes
         stamp = self._stamp(now)
         kept: list[Entry] = []
         for message in messages:
@@ -170,7 +165,7 @@ class Link:
                     reaction(self, message)
                 continue
             kind, target = effect
-            unseen = bool(self._screen or self._detached) and self._is_unseen(message, target)
+            unseen = bool(self._screen or wishes.detached) and self._is_unseen(message, target)
             if unseen and not kind:
                 continue
             time = self._said_at(message, stamp, now) if message.tagtext else stamp
@@ -187,7 +182,7 @@ class Link:
                 reaction(self, message)
         if kept:
             self._archive.append(self.network.id, kept)
-        if state.isupport.fold is not self._fold:
+        if state.isupport.fold is not wishes.fold:
             self._refold()
         self._after_names()
         log.wake()
@@ -250,10 +245,9 @@ class Link:
 
     def _refold(self) -> None:
         """The network has another case mapping than we took it to have."""
-        self._fold = self.state.isupport.fold
-        self._detached = frozenset(self._fold(each.name) for each in self.network.channels if each.detached)
-        for names in (self._screen, self._refusals, self._keys):
-            names.refold(self._fold)
+        fold = self.state.isupport.fold
+        self._screen.refold(fold)
+        self._wishes.refold(fold)
 
     # --- what a line changes for us
 
@@ -272,19 +266,8 @@ class Link:
                 self._show(supports(self))
 
     def _joined(self, message: Message) -> None:
-        name = message.param(0)
-        if not self.state.is_me(message.nick):
-            return
-        self._refusals.pop(name, None)
-        key = self._keys.pop(name, "")
-        known = self._wanted(name)
-        if known is None:
-            if len(self.network.channels) < CHANNELS_LIMIT:
-                self._keep_channels((*self.network.channels, Channel(name, key)))
-        elif key and key != known.key:
-            self._keep_channels(
-                tuple(replace(each, key=key) if each is known else each for each in self.network.channels)
-            )
+        if self.state.is_me(message.nick):
+            self._wishes.joined(message.param(0))
 
     def _parted(self, message: Message) -> None:
         if self.state.is_me(message.nick):
@@ -297,25 +280,16 @@ class Link:
     def _forget(self, name: str) -> None:
         """The user does not want to be in that channel any more."""
         self._screen.pop(name, None)
-        known = self._wanted(name)
-        if known is not None:
-            self._keep_channels(tuple(each for each in self.network.channels if each is not known))
+        self._wishes.forget(name)
 
     def _cannot_join(self, message: Message) -> None:
         name = message.param(1)
         if not self.state.isupport.is_channel(name):
             return
         reason = message.params[-1]
-        self._keys.pop(name, None)
-        if len(self._refusals) < KEYS_LIMIT or name in self._refusals:
-            self._refusals[name] = reason
+        self._wishes.refused(name, reason)
         if self._screen.pop(name, None) is not None:
             self._show([Message.lenient("PART", name, f"Could not join again: {reason}", source=self.state.source)])
-
-    def _wanted(self, name: str) -> Channel | None:
-        fold = self.state.isupport.fold
-        folded = fold(name)
-        return next((channel for channel in self.network.channels if fold(channel.name) == folded), None)
 
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
         self._keep(replace(self.network, channels=channels))
@@ -336,8 +310,11 @@ class Link:
         out = self._outgoing(message)
         if out is None:
             return
-        if out.command == "JOIN" and not self._note_join(out):
-            return
+        if out.command == "JOIN":
+            names = out.param(0).split(",")
+            self._wishes.asked(names, out.param(1).split(","))
+            if all(name in self.state.channels for name in names):
+                return  # it was detached, and is on the screens again
         self._waiting[id(out)] = (out, session)
         if len(self._waiting) > WAITING_LIMIT or self.uplink is None or not self.uplink.send(out):
             self._waiting.pop(id(out), None)
@@ -362,14 +339,9 @@ class Link:
 
     def _join_while_down(self, session: Attached, message: Message) -> None:
         """Remember what the user wants to be in."""
-        keys = message.param(1).split(",")
-        channels = self.network.channels
-        for place, name in enumerate(message.param(0).split(",")):
-            if self._wanted(name) is None and self.state.isupport.is_channel(name) and len(channels) < CHANNELS_LIMIT:
-                channels = (*channels, Channel(name, keys[place] if place < len(keys) else ""))
-                session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
-        if channels is not self.network.channels:
-            self._keep_channels(channels)
+        names = [name for name in message.param(0).split(",") if self.state.isupport.is_channel(name)]
+        for name in self._wishes.add(names, message.param(1).split(",")):
+            session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
 
     def _outgoing(self, message: Message) -> Message | None:
         """The line with only those tags that the network takes; None if nothing is left of it."""
@@ -387,19 +359,6 @@ class Link:
         if message.command == "TAGMSG":
             return None
         return Message.parse(message.body) if message.tagtext else message
-
-    def _note_join(self, message: Message) -> bool:
-        """Remember the keys, bring back what is detached; False if the network need not hear of it."""
-        names = message.param(0).split(",")
-        for name, key in zip(names, message.param(1).split(","), strict=False):
-            if key and len(self._keys) < KEYS_LIMIT:
-                self._keys[name] = key
-        back = [known for name in names if (known := self._wanted(name)) is not None and known.detached]
-        for known in back:
-            self._keep_channels(
-                tuple(replace(each, detached=False) if each is known else each for each in self.network.channels)
-            )
-        return any(name not in self.state.channels for name in names)
 
     def sent(self, messages: Sequence[Message], now: float) -> None:
         """Lines have gone out to the network: what the user said is said from now on."""
@@ -457,12 +416,8 @@ class Link:
 
     def join_wanted(self) -> None:
         """JOIN every channel that the user wants and we are not in."""
-        missing = [each for each in self.network.channels if each.name not in self.state.channels]
-        keyed = {each.name: each.key for each in missing if each.key}
-        for name, key in keyed.items():
-            self._send_own(Message.lenient("JOIN", name, key))
-        for line in pack([each.name for each in missing if not each.key], JOIN_BUDGET, ","):
-            self._send_own(Message.lenient("JOIN", line))
+        for line in self._wishes.missing(self.state.channels):
+            self._send_own(line)
 
     def leave(self, names: Iterable[str]) -> None:
         """PART channels that the user does not want any more."""
@@ -507,26 +462,21 @@ class Link:
     def reconfigure(self, user: User, network: Network) -> None:
         """The user's or network's settings are these now."""
         self.user, self.network = user, network
-        fold, before = self._fold, self._detached
-        self._detached = frozenset(fold(each.name) for each in network.channels if each.detached)
-        if before == self._detached:
+        wishes = self._wishes
+        before = wishes.detached
+        wishes.reconfigure(network.channels)
+        if before == wishes.detached:
             return
         for name, channel in self.channels.items():
-            if fold(name) in self._detached - before:
+            was, now = wishes.fold(name) in before, wishes.is_detached(name)
+            if now and not was:
                 self._show([Message.lenient("PART", name, "Detached", source=self.state.source)])
-            elif fold(name) in before - self._detached and self._wanted(name) is not None:
+            elif was and not now and wishes.find(name) is not None:
                 self._show(joined(self, channel))
         self.log.wake()
 
     def status(self) -> LinkStatus:
         """What is to be said of this link."""
-        channels = []
-        for wanted in self.network.channels:
-            joined = self.state.channels.get(wanted.name)
-            reason = printable(self._refusals.get(wanted.name, ""))
-            channels.append(
-                ChannelStatus(wanted.name, joined is not None, len(joined.members) if joined else 0, reason)
-            )
         phase = self.phase
         devices = tuple(session.device for session in self.sessions)
         return LinkStatus(
@@ -536,7 +486,7 @@ class Link:
             phase.since,
             printable(phase.reason),
             phase.next_try,
-            tuple(channels),
+            tuple(self._wishes.status(self.state.channels)),
             devices,
         )
 
