@@ -108,12 +108,12 @@ class Client:
             data = await self._reader.read(1 << 18)
             if not data:
                 raise ConnectionError("the bouncer closed the connection")
-            lines -= data.count(b" PRIVMSG ")
-            if b"PING " in data or b"PING " in rest + data[:200]:
+            whole, _, rest = (rest + data).rpartition(b"\n")
+            lines -= whole.count(b" PRIVMSG ")
+            if b"PING " in whole:
                 self._writer.writelines(
-                    b"PONG " + line[5:] + b"\n" for line in (rest + data).split(b"\n") if line.startswith(b"PING ")
+                    b"PONG " + line[5:] + b"\n" for line in whole.split(b"\n") if line.startswith(b"PING ")
                 )
-            rest = data[-200:].rpartition(b"\n")[2]
 
     def close(self) -> None:
         self._writer.close()

@@ -6,11 +6,12 @@ Owns signals, the first start, reloading, and the order in which things stop. Wh
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from bouncer.app.admin import AdminSocket
 from bouncer.app.config import Config, load_config
@@ -76,32 +77,32 @@ async def _live(home: Home) -> None:
         admin = AdminSocket(home.admin_socket, lambda: bouncer.context(MACHINE))
         await admin.open()
         ending.push_async_callback(admin.close)
-        password = await _first_user(bouncer)
-        _greet(bouncer, password)
+        await _greet(bouncer)
+        gc.collect()
+        gc.freeze()  # what is here stays: a full collection over it would hold the loop up for 0.1 s
         bouncer.upstreams.start()
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(home, bouncer, stop))
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(home, config, bouncer, stop))
         await _watch_certificate(bouncer, stop)
         logger.info("going down")
 
 
-async def _first_user(bouncer: Bouncer) -> str:
-    """Where there is nobody yet, make an admin; the password, "" if somebody is there."""
+async def _greet(bouncer: Bouncer) -> None:
+    """Say on standard output how to connect. Where there is nobody yet, make an admin, whose password is said once."""
+    addresses, fingerprint = bouncer.listeners.addresses, bouncer.tls.fingerprint
     house = bouncer.house
     if house.users():
-        return ""
+        with suppress(OSError):  # nobody listens there; `status` tells the same
+            print("\n".join(started(addresses, fingerprint)), flush=True)
+        return
     password = generated_password()
     user = User(house.new_user_id(), FIRST_USER, await bouncer.passwords.hash(password), admin=True)
+    try:
+        print("\n".join(first_start(FIRST_USER, password, addresses, fingerprint)), flush=True)
+    except OSError as error:
+        raise Refused(f"Can't print the admin's password: {error.strerror}; no account was made.") from error
     house.replace(user)
     bouncer.store.put_users([user])
     await bouncer.store.settled()
-    return password
-
-
-def _greet(bouncer: Bouncer, password: str) -> None:
-    """Say on standard output how to connect; the first time with the password, which is said once."""
-    addresses, fingerprint = bouncer.listeners.addresses, bouncer.tls.fingerprint
-    lines = first_start(FIRST_USER, password, addresses, fingerprint) if password else started(addresses, fingerprint)
-    print("\n".join(lines), flush=True)
 
 
 async def _watch_certificate(bouncer: Bouncer, stop: asyncio.Event) -> None:
@@ -124,7 +125,7 @@ def _reload_certificate(bouncer: Bouncer) -> None:
         logger.error("the certificate stays as it was: %s", refusal)
 
 
-def _reload(home: Home, bouncer: Bouncer, stop: asyncio.Event) -> None:
+def _reload(home: Home, before: Config, bouncer: Bouncer, stop: asyncio.Event) -> None:
     """SIGHUP: take the settings file and the certificate as they are now; nobody is dropped."""
     if stop.is_set():
         return  # it would open again what is being closed
@@ -133,7 +134,10 @@ def _reload(home: Home, bouncer: Bouncer, stop: asyncio.Event) -> None:
     except Refused as refusal:
         logger.error("the settings stay as they were: %s", refusal)
         return
-    _reload_certificate(bouncer)
+    if (config.hostname, config.store, config.tls) != (before.hostname, before.store, before.tls):
+        logger.warning("hostname, store and the certificate's place are taken from the settings at the next start")
+    if bouncer.tls.changed():
+        _reload_certificate(bouncer)
     bouncer.desk.spawn(_relisten(bouncer, config), "reload")
 
 

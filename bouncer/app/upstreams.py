@@ -29,13 +29,14 @@ from bouncer.core.link import Link
 from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
 from bouncer.model.ports import Archive, Timers
-from bouncer.model.records import Flood, Network, nick_of, realname_of
+from bouncer.model.records import DEFAULT_QUIT_MESSAGE, Flood, Network, nick_of, realname_of
 
 logger = logging.getLogger(__name__)
 
 # Lines that a working store may have waiting (design 3.1); above it, whoever brings more is not read for a while.
 STORE_BEHIND = 20_000
 STORE_CHECK = 0.01  # seconds between two looks whether the store has caught up: its commit interval
+COMING_BACK = "Reconnecting"
 PARTING = 3.0  # seconds for a QUIT to go out; the network's own time-out is the worst that can follow
 SWITCHED_OFF = "switched off with `network disconnect`"
 ACCOUNT_OFF = "the account is switched off"
@@ -136,15 +137,23 @@ class Upstream:
         if network.servers != before.servers or network.tls_fingerprint != before.tls_fingerprint:
             self.reconnect.servers = servers_of(network)
         if any(getattr(network, name) != getattr(before, name) for name in _AT_CONNECT):
-            self.reconnect.reconnect_now("its settings were changed")
+            self.again("its settings were changed")
         elif self.registered and nick_of(self.link.user, network) != self.link.state.nick:
             self.send(Message.lenient("NICK", nick_of(self.link.user, network)))
 
-    async def leave(self, reason: str) -> None:
-        """QUIT and disconnect, within a few seconds."""
-        self.reconnect.stop(reason)
+    def again(self, reason: str) -> None:
+        """QUIT, if we are there, and connect anew."""
+        self._say_goodbye(COMING_BACK)
+        self.reconnect.reconnect_now(reason)
+
+    def _say_goodbye(self, words: str) -> None:
         if self.client.is_connected:
-            self.send(Message.lenient("QUIT", self.link.network.quit_message or reason))
+            self.send(Message.lenient("QUIT", self.link.network.quit_message or words))
+
+    async def leave(self, reason: str, words: str = DEFAULT_QUIT_MESSAGE) -> None:
+        """QUIT and disconnect, within a few seconds. ``reason`` is for the user, ``words`` are for the network."""
+        self.reconnect.stop(reason)
+        self._say_goodbye(words)
         try:
             async with asyncio.timeout(PARTING):
                 await self.client.disconnect(reason)
@@ -170,7 +179,7 @@ class Upstream:
 
     def _registered(self) -> None:
         logger.info("%s/%s: connected to %s", self.link.user.name, self.link.network.name, self.reconnect.state.server)
-        self.link.registered()
+        self.link.registered(self._register.login_failure)
 
     def _ended(self, reason: str) -> None:
         state = self.reconnect.state
@@ -258,7 +267,7 @@ class Upstreams:
         """Leave a network and connect again."""
         upstream = self._upstreams.get(network_id)
         if upstream is not None and upstream.wanted:
-            upstream.reconnect.reconnect_now()
+            upstream.again("reconnecting on request")
 
     def _leave(self, upstream: Upstream, reason: str) -> None:
         if upstream.reconnect.state.phase is Trying.IDLE:  # there is nothing to leave, and nobody to be told
@@ -273,7 +282,7 @@ class Upstreams:
     async def close(self, reason: str) -> None:
         """Leave all networks, at the same time."""
         self._running = False
-        await asyncio.gather(*(each.leave(reason) for each in self._upstreams.values()), return_exceptions=True)
+        await asyncio.gather(*(each.leave(reason, reason) for each in self._upstreams.values()), return_exceptions=True)
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
 

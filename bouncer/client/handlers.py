@@ -81,6 +81,11 @@ class Register:
             client.on(event, self._received)
         return self
 
+    @property
+    def login_failure(self) -> str:
+        """Why we are not logged in to services, though ``sasl`` asks for it; "" if we are, or need not be."""
+        return self._machine.login_failure if self._machine is not None else ""
+
     def _connected(self, connection: Connection) -> None:
         self._stop()
         self.isupport = ISupport()

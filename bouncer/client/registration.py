@@ -154,6 +154,13 @@ class Registration:
         handle = _ROWS.get(message.command)
         return handle(self, message) if handle else []
 
+    @property
+    def login_failure(self) -> str:
+        """Why we are registered without being logged in to services, though it was asked for; "" if not so."""
+        if self.stage is not Stage.REGISTERED or self.identity.sasl is None or self.logged_in:
+            return ""
+        return self._sasl_reason or "the network offers no way to log in that we know"
+
     def handle_timer(self, now: float) -> list[Message]:
         """To be called at ``deadline``."""
         self._now = now

@@ -404,12 +404,18 @@ class Link:
         self._asks = Asks()
         self.phase = Phase("connecting", self._timers.now(), server=server)
 
-    def registered(self) -> None:
-        """The network has let us in: say what the user wants said first, and go into the channels."""
-        self.phase = Phase("connected", self._timers.now(), server=self.phase.server)
+    def registered(self, login_failure: str = "") -> None:
+        """The network has let us in: say what the user wants said first, and go into the channels.
+
+        ``login_failure``: why its services have not, if they were to.
+        """
+        trouble = f"not logged in to services: {login_failure}" if login_failure else ""
+        self.phase = Phase("connected", self._timers.now(), trouble, server=self.phase.server)
         if self._was_down:
             self._was_down = False
             self.tell(f"Connected to {self.network.name} ({self.phase.server}).")
+        if trouble:
+            self.tell(f"{self.network.name}: {trouble}")
         for line in self.network.connect_commands:
             self._send_own(Message.parse(line.encode("utf-8", "surrogateescape")))
         self.join_wanted()

@@ -81,6 +81,8 @@ class Renderer:
             body = message.body
         else:
             body = message.raw
+            if body[:1] == b"@":  # a tag part with nothing in it
+                body = message.body
             if profile & self._tags and entry.kind in TEXT_KINDS:
                 tags = f"{tags};msgid={ids}{entry.seq:x}" if tags else f"msgid={ids}{entry.seq:x}"
         if tags:

@@ -17,6 +17,8 @@ from bouncer.model.state import ChannelState
 NAMES_BUDGET = 380  # bytes of nicks in one 353: 512 less CRLF, a server's name, our nick and the channel
 GREETING = (numerics.RPL_WELCOME, numerics.RPL_YOURHOST, numerics.RPL_CREATED, numerics.RPL_MYINFO)
 ISUPPORT_END = "are supported by this server"
+# What holds between the network and us only: its own history, and ways to negotiate that we have gone already.
+NOT_THROUGH_US = frozenset({"CHATHISTORY", "DRAFT/CHATHISTORY", "MSGREFTYPES", "NAMESX", "STARTTLS", "UHNAMES"})
 DOWN_TOKENS = {"CASEMAPPING": "rfc1459", "CHANTYPES": "#&", "PREFIX": "(ov)@+"}
 
 
@@ -45,7 +47,9 @@ def welcome(place: Place, version: str) -> Iterator[Message]:
 
 def supports(place: Place) -> Iterator[Message]:
     """005: what the network says of itself, or what is safe to assume until it does."""
-    tokens: dict[str, str | None] = dict(place.state.isupport.tokens) or {**DOWN_TOKENS, "NETWORK": place.title}
+    theirs = place.state.isupport.tokens
+    tokens: dict[str, str | None] = {name: value for name, value in theirs.items() if name not in NOT_THROUGH_US}
+    tokens = tokens or {**DOWN_TOKENS, "NETWORK": place.title}
     for words in ISupport.render(tokens):
         yield Message.lenient(numerics.RPL_ISUPPORT, place.state.nick, *words, ISUPPORT_END, source=place.server)
 

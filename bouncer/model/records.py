@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 DEFAULT_FIRST_HELPING = 1000  # lines a device that was never there before is given, of the last FIRST_HELPING_DAYS
 FIRST_HELPING_DAYS = 7
-DEFAULT_QUIT_MESSAGE = "bouncer is going down"
+DEFAULT_QUIT_MESSAGE = "Leaving"
 
 
 def fold_name(name: str) -> str:

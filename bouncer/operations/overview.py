@@ -91,6 +91,7 @@ def state_text(state: dict[str, Any], now: float) -> str:
         missing = [f"{c['name']}: {c['reason']}" for c in state["channels"] if not c["joined"] and c["reason"]]
         text = f"connected to {state['server']} as {state['nick']} for {span(now - state['since'])}"
         text += f", {number(len(joined), 'channel')}, {number(len(state['devices']), 'device')}"
+        text += f"; {reason}" if reason else ""
         return text + (f"; not in {'; '.join(missing)}" if missing else "")
     text = f"{kind}, {reason}" if reason else kind
     next_try = state.get("next_try", 0)

@@ -163,7 +163,7 @@ class Upstream:
 
     # what a server does
 
-    def welcomes(self, nick: str = "alice", *isupport: str) -> None:
+    def welcomes(self, nick: str = "alice", *isupport: str, login_failure: str = "") -> None:
         self.link.opened("irc.example:6697")
         self.says(
             f":irc.example 001 {nick} :Welcome to Example {nick}!al@home.example",
@@ -176,7 +176,7 @@ class Upstream:
             f":irc.example 422 {nick} :No message",
         )
         self.registered = True
-        self.link.registered()
+        self.link.registered(login_failure)
 
     def joins(self, channel: str, *names: str, topic: str = "") -> None:
         nick = self.link.state.nick

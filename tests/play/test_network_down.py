@@ -313,3 +313,15 @@ async def test_a_channel_deleted_while_the_network_is_down_leaves_the_screens(st
     upstream.heard()
     upstream.welcomes()
     assert upstream.heard() == []
+
+
+async def test_a_login_to_services_that_failed_is_told_and_shown(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    phone = await stage.attached()
+    upstream.welcomes(login_failure="SASL authentication failed")
+    assert f"{NOTE}example: not logged in to services: SASL authentication failed" in phone.lines()
+    assert upstream.link.status().reason == "not logged in to services: SASL authentication failed"
+    upstream.hangs_up()
+    upstream.welcomes()
+    assert upstream.link.status().reason == ""

@@ -300,3 +300,25 @@ async def test_what_the_bouncer_asks_for_itself_is_nobodys_news(stage: Stage) ->
     phone.says("ISON bob")
     upstream.says(":irc.example 303 alice_ :bob")
     phone.gets(":irc.example 303 alice_ :bob")
+
+
+async def test_tokens_that_hold_between_the_network_and_us_only_are_not_shown(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes("alice", "CHATHISTORY=1000", "draft/CHATHISTORY=1000", "MSGREFTYPES=msgid", "NAMESX", "WHOX")
+    lines = await (await stage.device()).gets_soon()
+    (tokens,) = (line for line in lines if " 005 " in line)
+    assert " WHOX" in tokens
+    assert not {"CHATHISTORY", "MSGREFTYPES", "NAMESX"} & {word.partition("=")[0] for word in tokens.split()}
+    assert "draft/" not in tokens
+
+
+async def test_a_tag_part_with_nothing_in_it_is_dropped(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    timed = await stage.attached("alice@timed", "server-time")
+    plain = await stage.attached("alice@plain")
+    upstream.says("@ :bob!b@h PRIVMSG alice :hi")
+    timed.gets(f"{TIME} :bob!b@h PRIVMSG alice :hi")
+    plain.gets(":bob!b@h PRIVMSG alice :hi")

@@ -305,3 +305,18 @@ def test_no_server_makes_it_raise(lines: list[str]) -> None:
     for line in lines:
         talk.machine.receive(Message.parse(line.encode("utf-8", "surrogateescape")), talk.now)
     assert talk.stage() in Stage
+
+
+def test_it_says_why_it_came_in_without_a_login() -> None:
+    talk = with_sasl("sasl=PLAIN", password="wrong")
+    talk.hear(":s CAP * ACK :sasl")
+    assert talk.machine.login_failure == ""  # not yet in
+    talk.hear("AUTHENTICATE +", ":s 904 bob :SASL authentication failed", ":s 001 bob :Welcome")
+    assert talk.machine.login_failure == "SASL authentication failed"
+
+
+def test_a_network_without_logins_is_a_reason_too() -> None:
+    talk = Talk(Identity("alice", sasl=Sasl(user="alice", password="secret")))
+    talk.hear(":s CAP * LS :multi-prefix", ":s 001 bob :Welcome")
+    assert talk.stage() is Stage.REGISTERED
+    assert talk.machine.login_failure
