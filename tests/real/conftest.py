@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for `peers`, which only these tests use
 
 from peers.bouncer import Bouncer
+from peers.catgirl import Catgirl
 from peers.chat_client import ChatClient
 from peers.ircds import Ergo, InspIRCd, Network, NgIRCd
 from peers.irssi import Irssi
@@ -19,7 +20,7 @@ from peers.talker import Talker
 from peers.weechat import WeeChat
 
 NETWORKS: dict[str, type[Network]] = {"inspircd": InspIRCd, "ngircd": NgIRCd, "ergo": Ergo}
-CLIENTS: dict[str, type[ChatClient]] = {"weechat": WeeChat, "irssi": Irssi}
+CLIENTS: dict[str, type[ChatClient]] = {"weechat": WeeChat, "irssi": Irssi, "catgirl": Catgirl}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -22,7 +22,7 @@ TOLERANCE = 2.0  # seconds between saying a line and the time a client shows for
 APART = 5.0  # seconds from the last line to the re-attach, so that the one's time is never taken for the other's
 
 
-@pytest.mark.parametrize("kind", ["weechat", "irssi"])
+@pytest.mark.parametrize("kind", ["weechat", "irssi", "catgirl"])
 async def test_what_was_missed_comes_once_in_order_with_its_time(
     kind: str, inspircd: InspIRCd, bouncer: Bouncer, start_client: StartClient, talkers: list[Talker]
 ) -> None:
