@@ -9,6 +9,7 @@ import asyncio
 import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bouncer.app.desk import Desk
 from bouncer.app.visit import Visit
@@ -273,6 +274,13 @@ class Stage:
         self.house.replace(user)
         self.store.put_users([user])
         return user
+
+    def connected(self, **settings: Any) -> Upstream:
+        """A user with one network, which has welcomed us."""
+        self.user(**settings)
+        upstream = self.upstream()
+        upstream.welcomes()
+        return upstream
 
     def upstream(self, user: str = "alice", network: str = "example") -> Upstream:
         account = self.house.account(user)

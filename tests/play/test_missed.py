@@ -9,13 +9,6 @@ from tests.play.stage import START, Device, Stage, Upstream
 DAY = 86400.0
 
 
-async def connected(stage: Stage, **settings: object) -> Upstream:
-    stage.user(**settings)  # type: ignore[arg-type]  # settings of User
-    upstream = stage.upstream()
-    upstream.welcomes()
-    return upstream
-
-
 TIME_IN_TEXT = re.compile(r"\[[-0-9: ]+\] ")
 
 
@@ -46,7 +39,7 @@ async def read(device: Device) -> list[str]:
 
 
 async def test_each_device_gets_what_it_missed_once(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     for device in ("phone", "desk"):
         (await stage.attached(f"alice@{device}")).leaves()
     expected = numbered(upstream, 0, 200)
@@ -60,7 +53,7 @@ async def test_each_device_gets_what_it_missed_once(stage: Stage) -> None:
 
 
 async def test_a_line_keeps_the_time_at_which_it_was_said(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     (await stage.attached("alice@phone")).leaves()
     upstream.says(":bob!b@h PRIVMSG #c :then")
     stage.timers.pass_by(3600)
@@ -69,7 +62,7 @@ async def test_a_line_keeps_the_time_at_which_it_was_said(stage: Stage) -> None:
 
 
 async def test_what_is_not_confirmed_is_repeated_with_the_same_time_and_id(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone", "server-time message-tags")
     phone.answer_pings = False
     upstream.says(":bob!b@h PRIVMSG #c :did you get this?")
@@ -80,7 +73,7 @@ async def test_what_is_not_confirmed_is_repeated_with_the_same_time_and_id(stage
 
 
 async def test_an_answer_to_a_question_never_asked_moves_nothing(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     phone.answer_pings = False
     upstream.says(":bob!b@h PRIVMSG #c :unread")
@@ -90,7 +83,7 @@ async def test_an_answer_to_a_question_never_asked_moves_nothing(stage: Stage) -
 
 
 async def test_after_a_kill_nothing_is_lost_and_nothing_confirmed_is_repeated(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     read_before = numbered(upstream, 0, 5)
     assert texts(await read(phone)) == read_before
@@ -106,7 +99,7 @@ async def test_after_a_kill_nothing_is_lost_and_nothing_confirmed_is_repeated(st
 
 
 async def test_a_device_that_was_never_there_gets_a_first_helping(stage: Stage) -> None:
-    upstream = await connected(stage, first_helping=10)
+    upstream = stage.connected(first_helping=10)
     upstream.says(":bob!b@h PRIVMSG #c :too long ago")
     stage.timers.time += 8 * DAY
     expected = numbered(upstream, 0, 4)
@@ -118,7 +111,7 @@ async def test_a_device_that_was_never_there_gets_a_first_helping(stage: Stage) 
 
 
 async def test_unnamed_clients_with_other_settings_do_not_steal_each_others_place(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     for realname in ("One", "Two"):
         device = Device(stage)
         device.says("PASS secret", "NICK a", f"USER alice 0 * :{realname}")
@@ -132,7 +125,7 @@ async def test_unnamed_clients_with_other_settings_do_not_steal_each_others_plac
 
 
 async def test_a_client_with_batches_gets_each_conversation_in_one(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     (await stage.attached("alice@phone")).leaves()
     upstream.says(
         ":bob!b@h PRIVMSG #c :one", ":bob!b@h PRIVMSG alice :psst", ":carl!c@h NOTICE #c :two", ":bob!b@h JOIN #c"
@@ -152,7 +145,7 @@ async def test_a_client_with_batches_gets_each_conversation_in_one(stage: Stage)
 
 
 async def test_a_client_without_time_tags_gets_the_time_in_the_text(stage: Stage) -> None:
-    upstream = await connected(stage, timezone="Europe/Berlin")
+    upstream = stage.connected(timezone="Europe/Berlin")
     (await stage.attached("alice@old")).leaves()
     upstream.says(":bob!b@h PRIVMSG #c :late")
     stage.timers.time += 3600
@@ -164,7 +157,7 @@ async def test_a_client_without_time_tags_gets_the_time_in_the_text(stage: Stage
 
 
 async def test_what_a_device_said_itself_is_replayed_to_the_others_only(stage: Stage) -> None:
-    await connected(stage)
+    stage.connected()
     for device in ("phone", "desk", "echo"):
         (await stage.attached(f"alice@{device}")).leaves()
     phone = await stage.attached("alice@phone")
@@ -176,7 +169,7 @@ async def test_what_a_device_said_itself_is_replayed_to_the_others_only(stage: S
 
 
 async def test_passwords_for_services_are_not_kept(stage: Stage) -> None:
-    await connected(stage)
+    stage.connected()
     (await stage.attached("alice@desk")).leaves()
     phone = await stage.attached("alice@phone")
     phone.says("PRIVMSG NickServ :IDENTIFY hunter2", "PRIVMSG NickServ@services.example :IDENTIFY hunter2")
@@ -184,14 +177,14 @@ async def test_passwords_for_services_are_not_kept(stage: Stage) -> None:
 
 
 async def test_requests_of_programs_are_not_kept(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     (await stage.attached("alice@desk")).leaves()
     upstream.says(":bob!b@h PRIVMSG alice :\x01VERSION\x01", ":bob!b@h NOTICE alice :\x01PING 1\x01")
     assert texts(await read(await stage.device("alice@desk"))) == []
 
 
 async def test_text_that_comes_during_the_replay_comes_after_it(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     (await stage.attached("alice@phone")).leaves()
     expected = numbered(upstream, 0, 2500)
     await stage.settle()
@@ -202,7 +195,7 @@ async def test_text_that_comes_during_the_replay_comes_after_it(stage: Stage) ->
 
 
 async def test_a_device_attached_twice_counts_as_far_as_the_one_that_read_least(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     quick = await stage.attached("alice@phone")
     dead = await stage.attached("alice@phone")
     dead.answer_pings = False
@@ -214,7 +207,7 @@ async def test_a_device_attached_twice_counts_as_far_as_the_one_that_read_least(
 
 
 async def test_a_client_that_fell_out_of_memory_reads_on_from_the_store(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone", "server-time")
     phone.full = True
     long = "x" * 400
@@ -230,7 +223,7 @@ async def test_a_client_that_fell_out_of_memory_reads_on_from_the_store(stage: S
 
 
 async def test_one_that_is_too_far_behind_is_sent_away_and_loses_nothing(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     upstream.joins("#c")
     phone = await stage.attached("alice@phone", "server-time")
     phone.full = True
@@ -249,7 +242,7 @@ async def test_one_that_is_too_far_behind_is_sent_away_and_loses_nothing(stage: 
 
 
 async def test_a_silent_client_is_asked_and_then_let_go(stage: Stage) -> None:
-    await connected(stage)
+    stage.connected()
     phone = await stage.attached("alice@phone")
     phone.answer_pings = False
     stage.timers.pass_by(100)
@@ -261,7 +254,7 @@ async def test_a_silent_client_is_asked_and_then_let_go(stage: Stage) -> None:
 
 
 async def test_a_client_that_answers_stays(stage: Stage) -> None:
-    await connected(stage)
+    stage.connected()
     phone = await stage.attached("alice@phone")
     for _ in range(20):
         stage.timers.pass_by(60)
@@ -271,7 +264,7 @@ async def test_a_client_that_answers_stays(stage: Stage) -> None:
 
 
 async def test_proofs_are_asked_for_at_most_every_five_seconds(stage: Stage) -> None:
-    upstream = await connected(stage)
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     phone.answer_pings = False
     stage.timers.pass_by(10)
@@ -286,9 +279,7 @@ async def test_proofs_are_asked_for_at_most_every_five_seconds(stage: Stage) -> 
 
 
 async def test_a_time_in_the_text_makes_no_line_too_long(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     phone.leaves()
     words = " ".join(f"word{number:03d}" for number in range(59))

@@ -10,9 +10,7 @@ NOTE = ":*bouncer!bouncer@bouncer NOTICE alice :"
 
 
 async def test_clients_are_told_why_and_when(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     upstream.hangs_up("the server went away")
     phone.gets(f"{NOTE}Disconnected from example: the server went away. Next try in 2 s.")
@@ -23,9 +21,7 @@ async def test_clients_are_told_why_and_when(stage: Stage) -> None:
 
 
 async def test_the_same_failure_is_told_once(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     for _ in range(5):
         upstream.hangs_up("connection refused")
@@ -35,9 +31,7 @@ async def test_the_same_failure_is_told_once(stage: Stage) -> None:
 
 
 async def test_text_is_refused_at_once_and_never_queued(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     upstream.hangs_up("gone")
     phone.lines()
@@ -48,9 +42,7 @@ async def test_text_is_refused_at_once_and_never_queued(stage: Stage) -> None:
 
 
 async def test_channels_stay_and_only_what_changed_is_told(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     assert upstream.heard() == ["JOIN #c"]
     upstream.joins("#c", "@bob", "carl", "dave", topic="Tea")
     phone = await stage.attached()
@@ -69,9 +61,7 @@ async def test_channels_stay_and_only_what_changed_is_told(stage: Stage) -> None
 
 
 async def test_nothing_is_told_of_a_channel_that_is_as_it_was(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c", "@bob", topic="Tea")
     phone = await stage.attached()
     upstream.hangs_up()
@@ -84,9 +74,7 @@ async def test_nothing_is_told_of_a_channel_that_is_as_it_was(stage: Stage) -> N
 
 
 async def test_a_channel_that_will_not_have_us_again_leaves_the_screens(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c")
     phone = await stage.attached()
     upstream.hangs_up()
@@ -114,9 +102,7 @@ async def test_another_nick_after_the_return_is_told(stage: Stage) -> None:
 
 
 async def test_who_comes_while_it_is_down_sees_the_channels_and_why(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c", "@bob", topic="Tea")
     upstream.hangs_up("gone")
     phone = await stage.device()
@@ -138,9 +124,7 @@ async def test_who_comes_before_the_first_connection_is_let_in(stage: Stage) -> 
 
 
 async def test_lines_that_were_still_waiting_are_given_back(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     sent = upstream.link.sent
     upstream.link.sent = lambda messages, now: None  # type: ignore[method-assign]  # the pacer holds them
@@ -175,9 +159,7 @@ async def test_a_network_that_gives_us_a_strange_nick_hurts_nobody(stage: Stage)
 
 
 async def test_a_channel_can_be_left_while_the_network_is_down(stage: Stage) -> None:
-    stage.user(channels=("#c", "#d"))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c", "#d"))
     upstream.joins("#c", "@bob")
     upstream.joins("#d")
     phone = await stage.attached("alice@phone")
@@ -194,9 +176,7 @@ async def test_a_channel_can_be_left_while_the_network_is_down(stage: Stage) -> 
 
 
 async def test_a_channel_that_never_came_back_can_be_left(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c", "@bob")
     phone = await stage.attached()
     upstream.hangs_up()
@@ -208,9 +188,7 @@ async def test_a_channel_that_never_came_back_can_be_left(stage: Stage) -> None:
 
 
 async def test_a_channel_joined_while_the_network_is_down_is_joined_later(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     upstream.hangs_up("gone")
     phone.lines()
@@ -225,9 +203,7 @@ async def test_a_channel_joined_while_the_network_is_down_is_joined_later(stage:
 
 
 async def test_a_forward_takes_the_old_channel_from_the_screens(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c", "@bob")
     phone = await stage.attached()
     upstream.hangs_up()
@@ -240,9 +216,7 @@ async def test_a_forward_takes_the_old_channel_from_the_screens(stage: Stage) ->
 
 
 async def test_a_kick_during_the_return_takes_the_channel_from_the_screens(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c", "@bob")
     phone = await stage.attached()
     upstream.hangs_up()
@@ -254,9 +228,7 @@ async def test_a_kick_during_the_return_takes_the_channel_from_the_screens(stage
 
 
 async def test_who_comes_during_the_return_gets_the_same_picture_as_the_others(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c", "@bob", "carl")
     upstream.hangs_up()
     upstream.welcomes()
@@ -269,9 +241,7 @@ async def test_who_comes_during_the_return_gets_the_same_picture_as_the_others(s
 
 
 async def test_an_end_in_the_middle_of_the_return_forgets_nobody(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.joins("#c", "@bob", "carl")
     phone = await stage.attached()
     upstream.hangs_up()

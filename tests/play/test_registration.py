@@ -178,9 +178,7 @@ async def test_who_talks_on_and_on_before_the_login_is_ended(stage: Stage) -> No
 
 
 async def test_a_new_devices_place_is_durable_before_it_is_welcomed(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.says(":bob!b@h PRIVMSG alice :before")
     await stage.attached("alice@phone")
     stage.begin()  # what was not durable is gone

@@ -12,9 +12,7 @@ TIME = "@time=2023-11-14T22:13:20.000Z"
 
 
 async def test_a_line_reaches_every_client_in_the_form_it_can_take(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.joins("#c", "@bob")
     old = await stage.attached("alice@old")
     timed = await stage.attached("alice@timed", "server-time")
@@ -24,9 +22,7 @@ async def test_a_line_reaches_every_client_in_the_form_it_can_take(stage: Stage)
 
 
 async def test_bytes_that_are_not_utf8_come_out_as_they_went_in(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     device = await stage.attached()
     raw = b":bob!b@h PRIVMSG alice :caf\xe9 \xff"
     upstream.says(raw.decode("utf-8", "surrogateescape"))
@@ -34,9 +30,7 @@ async def test_bytes_that_are_not_utf8_come_out_as_they_went_in(stage: Stage) ->
 
 
 async def test_tags_go_only_to_those_who_asked(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     plain = await stage.attached("alice@plain")
     tagged = await stage.attached("alice@tagged", "message-tags server-time account-tag")
     account = await stage.attached("alice@account", "account-tag")
@@ -47,9 +41,7 @@ async def test_tags_go_only_to_those_who_asked(stage: Stage) -> None:
 
 
 async def test_a_line_without_a_msgid_gets_one_of_ours(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     device = await stage.attached("alice", "message-tags")
     upstream.says(":bob!b@h PRIVMSG alice :one", ":bob!b@h PRIVMSG alice :two")
     first, second = (line.partition(" ")[0] for line in device.lines())
@@ -59,9 +51,7 @@ async def test_a_line_without_a_msgid_gets_one_of_ours(stage: Stage) -> None:
 
 
 async def test_tagmsg_is_for_clients_with_tags(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     plain = await stage.attached("alice@plain")
     tagged = await stage.attached("alice@tagged", "message-tags")
     upstream.says("@+typing=active :bob!b@h TAGMSG alice")
@@ -70,9 +60,7 @@ async def test_tagmsg_is_for_clients_with_tags(stage: Stage) -> None:
 
 
 async def test_extended_join_and_prefixes_are_taken_down_for_old_clients(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.joins("#c")
     old = await stage.attached("alice@old")
     new = await stage.attached("alice@new", "extended-join multi-prefix")
@@ -83,9 +71,7 @@ async def test_extended_join_and_prefixes_are_taken_down_for_old_clients(stage: 
 
 
 async def test_own_words_reach_the_network_and_the_other_devices_but_not_the_speaker(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     desk = await stage.attached("alice@desk")
     echo = await stage.attached("alice@echo", "echo-message")
@@ -100,9 +86,7 @@ async def test_own_words_reach_the_network_and_the_other_devices_but_not_the_spe
 
 
 async def test_what_a_client_calls_itself_is_not_passed_on(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     phone.says(":mallory!m@x PRIVMSG #c :hi", "@+typing=active;time=2000-01-01T00:00:00.000Z PRIVMSG #c :ho")
     assert upstream.heard() == ["PRIVMSG #c :hi", "PRIVMSG #c :ho"]
@@ -120,18 +104,14 @@ async def test_client_tags_pass_where_the_network_takes_tags(stage: Stage) -> No
 
 
 async def test_a_command_without_a_row_passes_unchanged(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     phone.says("WHOIS bob", "KNOCK #c :let me in", "frobnicate  a :b c")
     assert upstream.heard() == ["WHOIS bob", "KNOCK #c :let me in", "frobnicate  a :b c"]
 
 
 async def test_the_verbs_of_the_session_with_us_never_reach_the_network(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     phone.says("PASS x", "USER a 0 * :b", "CAP LIST", "AUTHENTICATE PLAIN", "PING :1", "PONG :2", "", "@a=b", ":src")
     assert upstream.heard() == []
@@ -149,9 +129,7 @@ async def test_the_verbs_of_the_session_with_us_never_reach_the_network(stage: S
 
 
 async def test_questions_that_the_picture_answers_do_not_reach_the_network(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.joins("#c", "@bob", topic="Tea")
     upstream.says(":irc.example 324 alice #c +nk key", ":irc.example 329 alice #c 1600000000")
     phone = await stage.attached()
@@ -168,9 +146,7 @@ async def test_questions_that_the_picture_answers_do_not_reach_the_network(stage
 
 
 async def test_joining_a_channel_again_gives_what_a_server_says_after_a_join(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.joins("#c", topic="Tea")
     phone = await stage.attached()
     phone.says("JOIN #C,#d,#e kc,,ke")
@@ -202,9 +178,7 @@ async def test_channels_joined_and_left_in_a_client_are_kept(stage: Stage) -> No
 
 
 async def test_the_service_answers_and_the_network_hears_nothing_of_it(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     phone.says("PRIVMSG *bouncer :help me", "PRIVMSG *status,bob :both", "PING :after")
     await stage.settle()
@@ -226,9 +200,7 @@ async def test_too_few_parameters_are_refused(stage: Stage) -> None:
 
 
 async def test_a_slow_client_costs_nobody_anything_and_gets_all(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     slow = await stage.attached("alice@slow")
     quick = await stage.attached("alice@quick", ALL_CAPS)
     slow.full = True
@@ -264,9 +236,7 @@ async def test_a_detached_channel_is_kept_from_the_screens_until_it_is_joined(st
 
 
 async def test_an_answer_goes_to_the_device_that_asked_and_to_no_other(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     desk = await stage.attached("alice@desk")
     phone.says("WHOIS bob")
@@ -278,9 +248,7 @@ async def test_an_answer_goes_to_the_device_that_asked_and_to_no_other(stage: St
 
 
 async def test_the_answer_to_a_device_that_has_left_goes_to_nobody(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     desk = await stage.attached("alice@desk")
     phone.says("WHO #c")
@@ -314,9 +282,7 @@ async def test_tokens_that_hold_between_the_network_and_us_only_are_not_shown(st
 
 
 async def test_a_tag_part_with_nothing_in_it_is_dropped(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     timed = await stage.attached("alice@timed", "server-time")
     plain = await stage.attached("alice@plain")
     upstream.says("@ :bob!b@h PRIVMSG alice :hi")

@@ -6,9 +6,7 @@ from tests.play.stage import Stage
 
 
 async def test_text_goes_on_and_what_was_missed_is_given_from_memory(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     desk = await stage.attached("alice@desk", "server-time")
     desk.leaves()
@@ -20,9 +18,7 @@ async def test_text_goes_on_and_what_was_missed_is_given_from_memory(stage: Stag
 
 
 async def test_a_new_device_comes_in_at_the_newest_line(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     stage.store.fail("the disk is full")
     phone = await stage.attached("alice@phone")
     upstream.says(":bob!b@h PRIVMSG alice :hello")
@@ -31,9 +27,7 @@ async def test_a_new_device_comes_in_at_the_newest_line(stage: Stage) -> None:
 
 
 async def test_what_was_said_meanwhile_is_kept_when_it_works_again(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     phone.leaves()
     stage.store.fail("the disk is full")

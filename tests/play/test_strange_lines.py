@@ -20,9 +20,7 @@ from tests.play.stage import Stage
     ],
 )
 async def test_what_can_not_be_passed_on_harms_nobody(stage: Stage, line: str) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.says(":irc.example CAP alice ACK :message-tags")
     upstream.joins("#c")
     phone = await stage.attached()
@@ -31,9 +29,7 @@ async def test_what_can_not_be_passed_on_harms_nobody(stage: Stage, line: str) -
 
 
 async def test_no_verb_of_registration_slips_through_behind_sources(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached()
     upstream.heard()
     phone.says(":a :b QUIT :bye", ":a :b PASS x")
@@ -45,9 +41,7 @@ async def test_no_verb_of_registration_slips_through_behind_sources(stage: Stage
 
 
 async def test_a_channel_named_many_times_in_one_join_is_shown_once(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.joins("#c")
     phone = await stage.attached()
     phone.says("JOIN #c,#c,#C")
@@ -55,9 +49,7 @@ async def test_a_channel_named_many_times_in_one_join_is_shown_once(stage: Stage
 
 
 async def test_text_without_words_is_not_kept(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone")
     desk = await stage.attached("alice@desk")
     phone.says("PRIVMSG #c")

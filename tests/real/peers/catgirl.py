@@ -3,12 +3,12 @@
 import calendar
 import re
 import ssl
-import subprocess
 import time
 from pathlib import Path
 
 from peers.chat_client import ChatClient, Login, Shown
 from peers.process import find_program
+from peers.terminal import Terminal
 from peers.waiting import eventually
 
 LINE = re.compile(r"\[(?P<at>[0-9T:-]{19})(?P<zone>[+-]\d{4})\] (?:<(?P<who>[^>]+)> )?(?P<text>.*)")
@@ -21,8 +21,7 @@ class Catgirl(ChatClient):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        home.mkdir(parents=True, exist_ok=True)
-        self._tmux_program = find_program("tmux")
+        self._terminal = Terminal(home)
         self._catgirl = find_program(self.program)
         self._config = home / "catgirl.conf"
         self._data = home / "data"
@@ -32,11 +31,11 @@ class Catgirl(ChatClient):
         """Nothing runs until it is attached."""
 
     async def stop(self) -> None:
-        self._tmux("kill-server", check=False)
+        self._terminal.kill()
 
     async def type(self, text: str, buffer: str = "") -> None:
         for line in ((f"/window {buffer}",) if buffer else ()) + (text,):
-            self._tmux("send-keys", "-l", "--", line, ";", "send-keys", "Enter")
+            self._terminal.type(line)
 
     async def add(self, login: Login) -> None:
         trusted = self.home / "trusted.pem"
@@ -48,13 +47,12 @@ class Catgirl(ChatClient):
 
     async def attach(self) -> None:
         before = self._welcomes()
-        run = f"TZ=UTC LC_ALL=C.UTF-8 TERM=screen XDG_DATA_HOME={self._data} exec {self._catgirl} {self._config}"
-        self._tmux("-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50", run)
+        self._terminal.run(f"XDG_DATA_HOME={self._data} exec {self._catgirl} {self._config}")
         await eventually(lambda: self._welcomes() > before, what="catgirl is welcomed")
 
     async def detach(self) -> None:
         await self.type("/quit")
-        await eventually(lambda: "no server" in self._tmux("list-sessions", check=False), what="catgirl ends")
+        await eventually(lambda: not self._terminal.running, what="catgirl ends")
 
     async def shown(self, buffer: str) -> list[Shown]:
         lines = [line for path in self._logs(buffer) for line in path.read_text(errors="replace").splitlines()]
@@ -70,17 +68,6 @@ class Catgirl(ChatClient):
 
     def _welcomes(self) -> int:
         return sum(path.read_text(errors="replace").count(" arrives in ") for path in self._data.rglob("*.log"))
-
-    def _tmux(self, *words: str, check: bool = True) -> str:
-        done = subprocess.run(
-            [self._tmux_program, "-S", str(self.home / "tmux"), *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=20,
-        )
-        assert done.returncode == 0 or not check, done.stdout
-        return done.stdout
 
 
 def _read_time(text: str) -> float:

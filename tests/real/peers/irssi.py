@@ -1,12 +1,12 @@
 """irssi in a terminal of tmux: driven by typed keys, read in the files to which it writes its own windows."""
 
 import re
-import subprocess
 from pathlib import Path
 
 from peers.chat_client import TIME_FORMAT, ChatClient, Login, Shown, read_time
 from peers.pages import lines_to_type
 from peers.process import find_program
+from peers.terminal import Terminal
 from peers.waiting import eventually
 
 LINE = re.compile(r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:<[~&@%+ ]?(?P<who>[^>]+)> )?(?P<text>.*)")
@@ -29,8 +29,7 @@ class Irssi(ChatClient):
 
     def __init__(self, home: Path) -> None:
         super().__init__(home)
-        home.mkdir(parents=True, exist_ok=True)
-        self._tmux_program = find_program("tmux")
+        self._terminal = Terminal(home)
         self._irssi = find_program(self.program)
         self._login: Login | None = None
         self._reads = 0
@@ -39,22 +38,19 @@ class Irssi(ChatClient):
         (self._config / "startup").write_text("".join(f"SET {name} {value}\n" for name, value in SETTINGS.items()))
 
     async def start(self) -> None:
-        self._tmux(
-            *("-f", "/dev/null", "new-session", "-d", "-x", "200", "-y", "50"),
-            f"TZ=UTC LC_ALL=C.UTF-8 TERM=screen exec {self._irssi} --home={self._config}",
-        )
-        await eventually(lambda: "[(status)]" in self._screen(), what="irssi draws its prompt")
+        self._terminal.run(f"exec {self._irssi} --home={self._config}")
+        await eventually(lambda: "[(status)]" in self._terminal.screen, what="irssi draws its prompt")
 
     async def stop(self) -> None:
-        pid = self._tmux("list-panes", "-F", "#{pane_pid}", check=False).strip()
-        self._tmux("kill-server", check=False)
+        pid = self._terminal.pid
+        self._terminal.kill()
         # It writes its settings as it ends; until then its home is in use.
         await eventually(lambda: not pid.isdigit() or not Path("/proc", pid).exists(), what="irssi ends")
 
     async def type(self, text: str, buffer: str = "") -> None:
         if buffer:
             text = f"/msg -{self._server} {buffer} {text}"
-        self._tmux("send-keys", "-l", "--", text, ";", "send-keys", "Enter")
+        self._terminal.type(text)
 
     async def add(self, login: Login) -> None:
         self._login = login
@@ -117,17 +113,3 @@ class Irssi(ChatClient):
         lines.unlink()
         # Where there is no such window, irssi stays in its first.
         return text if window == "1" or BANNER not in text else ""
-
-    def _screen(self) -> str:
-        return self._tmux("capture-pane", "-p", check=False)
-
-    def _tmux(self, *words: str, check: bool = True) -> str:
-        done = subprocess.run(
-            [self._tmux_program, "-S", str(self.home / "tmux"), *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=20,
-        )
-        assert done.returncode == 0 or not check, done.stdout
-        return done.stdout

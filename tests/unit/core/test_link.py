@@ -14,9 +14,7 @@ from tests.play.stage import START, Stage
 
 
 async def test_every_millisecond_of_a_networks_time_is_kept(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     phone = await stage.attached("alice@phone", "server-time")
     times = [f"@time=2023-11-14T22:13:20.{ms:03d}Z" for ms in range(1000)]
     upstream.says(*(f"{time} :bob!b@h PRIVMSG alice :x" for time in times))
@@ -42,9 +40,7 @@ async def test_a_networks_clock_is_measured_by_ours_and_not_by_its_own(stage: St
 
 
 async def test_a_twin_that_leaves_does_not_hold_back_what_the_other_has_proved(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     first = await stage.attached("alice@phone")
     second = await stage.attached("alice@phone")
     second.answer_pings = False
@@ -58,9 +54,7 @@ async def test_a_twin_that_leaves_does_not_hold_back_what_the_other_has_proved(s
 
 async def test_devices_are_not_kept_without_end(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_module, "DEVICES_LIMIT", 3)
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     here = await stage.attached("alice@here")
     for name in "abcde":
         upstream.says(f":bob!b@h PRIVMSG alice :{name}")
@@ -88,9 +82,7 @@ async def test_what_a_hostile_network_draws_is_bounded(stage: Stage, monkeypatch
     monkeypatch.setattr(state_module, "CHANNELS_LIMIT", 10)
     monkeypatch.setattr(wishes, "CHANNELS_LIMIT", 10)
     monkeypatch.setattr(state_module, "MEMBERS_LIMIT", 20)
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     for number in range(30):
         upstream.says(f":alice!al@home.example JOIN #c{number}")
     state = upstream.link.state
@@ -103,9 +95,7 @@ async def test_what_a_hostile_network_draws_is_bounded(stage: Stage, monkeypatch
 
 
 async def test_what_status_shows_has_nothing_that_moves_a_terminal(stage: Stage) -> None:
-    stage.user(channels=("#c",))
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected(channels=("#c",))
     upstream.says(":irc.example 474 alice #c :\x1b[2J no \udcff")
     await stage.attached("alice@ph\x1b[2Jone")
     upstream.hangs_up("\x1b[2J bye")

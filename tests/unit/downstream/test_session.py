@@ -26,9 +26,7 @@ def broken(message: Message) -> Message:
 
 
 async def test_a_fault_in_one_session_ends_that_one_only(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     row = Capability("message-tags", downgrades={"PRIVMSG": broken})
     stage.desk._renderer = deliver.Renderer((row,))
     old = await stage.attached("alice@old")
@@ -46,9 +44,7 @@ async def test_answers_that_a_client_does_not_take_stop_its_questions(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_module, "ANSWERS_BYTES", 2000)
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     upstream.joins("#c", *(f"somebody{number}" for number in range(50)))
     phone = await stage.attached()
     phone.full = True
@@ -64,9 +60,7 @@ async def test_answers_that_a_client_does_not_take_stop_its_questions(
 
 
 async def test_renderings_are_not_kept_for_those_who_are_behind(stage: Stage) -> None:
-    stage.user()
-    upstream = stage.upstream()
-    upstream.welcomes()
+    upstream = stage.connected()
     slow = await stage.attached()
     slow.full = True
     for number in range(80):
