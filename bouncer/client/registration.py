@@ -30,7 +30,8 @@ class Sasl:
 
     ``mechanism`` None tries EXTERNAL (with ``certificate``, or if there is no password), SCRAM-SHA-256 and PLAIN, as
     far as the network has them; a named one is the only one tried (SCRAM-SHA-512 and SCRAM-SHA-1 are known too).
-    ``required``: rather no connection than one that is not logged in.
+    Credentials that the network refuses end it for good. ``required``: rather no connection than one that is not
+    logged in, also where the network has no way to log in at the moment.
     """
 
     mechanism: str | None = None
@@ -129,6 +130,7 @@ class Registration:
         self._exchange: SaslClient | None = None
         self._reassembler = Reassembler()
         self._sasl_reason = ""
+        self._answered = False  # the network has had an answer of this exchange
         self._sasl_refused = False  # the network judged our credentials, as opposed to never having seen them
         self._now = now
 
@@ -204,6 +206,7 @@ class Registration:
         assert sasl is not None
         self._sasl_reason = self._sasl_reason or reason
         self._exchange = None
+        self._answered = False
         self._reassembler = Reassembler()
         while self._mechanisms and not stop:
             mechanism = self._mechanisms.pop(0)
@@ -214,7 +217,7 @@ class Registration:
                 continue
             self.deadline = min(self._now + SASL_TIMEOUT, self._end_by)
             return [Message.build("AUTHENTICATE", self._exchange.mechanism)]
-        if not sasl.required:
+        if not sasl.required and not self._sasl_refused:
             return self._end_caps()
         return self._fail(f"login failed: {self._sasl_reason}", permanent=self._sasl_refused)
 
@@ -231,6 +234,7 @@ class Registration:
             self._mechanisms.clear()
             return [Message.build("AUTHENTICATE", "*"), *self._next_mechanism(str(error))]
         self.deadline = min(self._now + SASL_TIMEOUT, self._end_by)
+        self._answered = True
         return [Message.build("AUTHENTICATE", payload) for payload in chunk(response)]
 
     def _logged_in(self, message: Message) -> list[Message]:
@@ -251,7 +255,7 @@ class Registration:
     def _login_failed(self, message: Message) -> list[Message]:
         if self._exchange is None:
             return []
-        if message.command in ("902", "904"):
+        if message.command in ("902", "904") and self._answered:  # else it was the mechanism that was refused
             self._sasl_refused = True
             self._sasl_reason = message.param(len(message.params) - 1) or "the network refused the credentials"
         return self._next_mechanism("the exchange failed")

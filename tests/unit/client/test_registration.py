@@ -308,11 +308,21 @@ def test_no_server_makes_it_raise(lines: list[str]) -> None:
 
 
 def test_it_says_why_it_came_in_without_a_login() -> None:
-    talk = with_sasl("sasl=PLAIN", password="wrong")
+    talk = with_sasl("sasl=PLAIN")
     talk.hear(":s CAP * ACK :sasl")
     assert talk.machine.login_failure == ""  # not yet in
-    talk.hear("AUTHENTICATE +", ":s 904 bob :SASL authentication failed", ":s 001 bob :Welcome")
-    assert talk.machine.login_failure == "SASL authentication failed"
+    talk.hear(":s 904 bob :not now", ":s 001 bob :Welcome")
+    assert talk.stage() is Stage.REGISTERED
+    assert talk.machine.login_failure
+
+
+def test_refused_credentials_are_for_good() -> None:
+    talk = with_sasl("sasl=PLAIN", password="wrong")
+    said = talk.hear(":s CAP * ACK :sasl", "AUTHENTICATE +", ":s 904 bob :SASL authentication failed")
+    assert "CAP END" not in said
+    assert talk.stage() is Stage.FAILED
+    assert talk.machine.permanent
+    assert talk.machine.reason == "login failed: SASL authentication failed"
 
 
 def test_a_network_without_logins_is_a_reason_too() -> None:
