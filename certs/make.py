@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bouncer.net.tls import ServerTls, with_colons
+from bouncer.net.tls import ServerTls
+from bouncer.operations.certs import with_colons
 
 
 def main(arguments: list[str]) -> str:

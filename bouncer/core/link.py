@@ -15,7 +15,7 @@ from bouncer.core.resync import AFTER_JOIN, difference
 from bouncer.core.status import LinkStatus, Phase, printable
 from bouncer.core.wishes import Wishes
 from bouncer.downstream.place import Attached
-from bouncer.downstream.welcome import joined, supports, welcome
+from bouncer.downstream.welcome import joined, note, supports, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
@@ -27,7 +27,6 @@ from bouncer.model.state import ChannelState, NetworkState
 from bouncer.upstream.asks import Asks
 from bouncer.upstream.tracked import SHOWN, Effect, Row
 
-SERVICE_SOURCE = "*bouncer!bouncer@bouncer"
 TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than a day is wrong (design 3.3)
 WAITING_LIMIT = 1000  # lines that wait for the pacer; at a line in 2 s that is half an hour, more is refused
 DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that has fallen behind most is forgotten
@@ -241,7 +240,7 @@ class Link:
         self.publish([self._note(text)])
 
     def _note(self, text: str) -> Message:
-        return Message.lenient("NOTICE", self.state.nick or "*", text, source=SERVICE_SOURCE)
+        return note(self.state.nick, text)
 
     def _refold(self) -> None:
         """The network has another case mapping than we took it to have."""

@@ -6,7 +6,7 @@ Owns the answers such a client gets. Must not know any network.
 from __future__ import annotations
 
 from bouncer.downstream.place import Attached
-from bouncer.downstream.welcome import welcome
+from bouncer.downstream.welcome import note, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
@@ -14,7 +14,6 @@ from bouncer.model.log import Log
 from bouncer.model.records import User
 from bouncer.model.state import ChannelState, NetworkState
 
-SERVICE_SOURCE = "*bouncer!bouncer@bouncer"
 NOT_BOUND = "no network is chosen; log in as user/network, or see /msg *bouncer help network"
 
 
@@ -38,7 +37,7 @@ class Lobby:
         session.start(b"".join(session.rendered(message) for message in welcome(self, self._version)), 0)
         names = ", ".join(networks) or "none yet: /msg *bouncer help network create"
         text = f"You are not attached to a network. Log in as user/network; yours: {names}"
-        session.reply(Message.lenient("NOTICE", self.state.nick, text, source=SERVICE_SOURCE))
+        session.reply(note(self.state.nick, text))
 
     def detach(self, session: Attached) -> None:
         """A session has ended."""

@@ -16,9 +16,7 @@ from bouncer.irc import numerics
 from bouncer.irc.message import Message
 from bouncer.model.questions import ServiceLine
 
-SERVICE = "*bouncer"
-SERVICE_SOURCE = f"{SERVICE}!bouncer@bouncer"
-SERVICE_NICKS = frozenset({SERVICE, "bouncerserv", "*status"})  # the names that soju's and ZNC's users type
+SERVICE_NICKS = frozenset({welcome.SERVICE, "bouncerserv", "*status"})  # the names that soju's and ZNC's users type
 ALREADY = "You may not reregister"
 
 
@@ -72,7 +70,7 @@ def _ask_service(session: Attached, text: str) -> None:
 
     def render(lines: Sequence[str] | None) -> None:
         for line in lines or ("That can't be answered at the moment; try again later.",):
-            session.reply(Message.lenient("NOTICE", session.nick, line or " ", source=SERVICE_SOURCE))
+            session.reply(welcome.note(session.nick, line or " "))
 
     session.ask(ServiceLine(text), render)
 

@@ -31,11 +31,6 @@ def fingerprint_of(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
-def with_colons(fingerprint: str) -> str:
-    """The same in the form ``AB:CD:...`` that many programs show and take."""
-    return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
-
-
 def make_certificate(hostname: str, now: datetime) -> bytes:
     """A new self-signed certificate and its key as PEM: ECDSA P-256, for ``hostname``, localhost and loopback."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bouncer.model.errors import Refused
-from bouncer.net.tls import ServerTls, make_certificate, with_colons, write_private
+from bouncer.net.tls import ServerTls, make_certificate, write_private
+from bouncer.operations.certs import with_colons
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
