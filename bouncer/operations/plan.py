@@ -17,6 +17,10 @@ from bouncer.operations.names import channel_key
 from bouncer.operations.state_file import WantedChannel, WantedNetwork, WantedUser
 from bouncer.operations.values import weakness
 
+# What a file that does not name it leaves as it is: secrets, and what no file has.
+_KEPT_OF_USER = ("password_hash", "scram", "tokens", "certificates")
+_KEPT_OF_NETWORK = ("server_password", "connect_commands", "certificate", "proxy", "away_text")
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -76,9 +80,9 @@ def plan(context: Context, wanted: Sequence[WantedUser], hashes: Mapping[str, st
 
 
 def _user(context: Context, old: User | None, wish: WantedUser, hashes: Mapping[str, str], prune: bool) -> User:
-    base = User(
-        old.id if old else context.house.new_user_id(), wish.name, password_hash=old.password_hash if old else ""
-    )
+    base = User(old.id if old else context.house.new_user_id(), wish.name)
+    if old is not None:
+        base = replace(base, **{field: getattr(old, field) for field in _KEPT_OF_USER})
     values = dict(wish.values)
     if "password" in values:
         values["password_hash"] = hashes[fold_name(wish.name)]
@@ -95,7 +99,7 @@ def _user(context: Context, old: User | None, wish: WantedUser, hashes: Mapping[
 
 
 def _network(old: Network, wish: WantedNetwork, prune: bool) -> Network:
-    base = Network(old.id, wish.name, server_password=old.server_password, connect_commands=old.connect_commands)
+    base = Network(old.id, wish.name, **{field: getattr(old, field) for field in _KEPT_OF_NETWORK})
     if old.sasl is not None and any(key.startswith("sasl.") for key in wish.values):
         base = replace(base, sasl=SaslLogin(password=old.sasl.password))
     channels: list[Channel] = []

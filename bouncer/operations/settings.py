@@ -11,10 +11,24 @@ from dataclasses import fields, replace
 from typing import Any
 
 from bouncer.model.errors import Refused
-from bouncer.model.records import DEFAULT_FIRST_HELPING, FIRST_HELPING_DAYS, Channel, Flood, Network, SaslLogin, User
+from bouncer.model.records import (
+    DEFAULT_FIRST_HELPING,
+    FIRST_HELPING_DAYS,
+    HIGHLIGHT,
+    MESSAGE,
+    NONE,
+    REGAIN_WATCH,
+    Channel,
+    Flood,
+    Limits,
+    Network,
+    SaslLogin,
+    User,
+)
 from bouncer.operations import names, values
 from bouncer.operations.row import NEEDED, Key, Who
 
+EXTERNAL = "EXTERNAL"  # the one mechanism that needs no account's name: the certificate tells
 NAME = Key("name", "a new name for it", "name=libera2", values.name, NEEDED)
 
 USER_KEYS = (
@@ -33,6 +47,15 @@ USER_KEYS = (
         "password_hash='$argon2id$v=19$…'",
         values.password_hash,
         NEEDED,
+        Who.ADMIN,
+        secret=True,
+    ),
+    Key(
+        "scram",
+        "with password_hash: the same password's keys for SCRAM-SHA-256, as export --secrets prints them",
+        "scram='SCRAM-SHA-256$4096:…'",
+        values.scram,
+        "",
         Who.ADMIN,
         secret=True,
     ),
@@ -73,6 +96,38 @@ USER_KEYS = (
         values.count(0, values.FIRST_HELPING_LIMIT),
         DEFAULT_FIRST_HELPING,
     ),
+    Key(
+        "highlight",
+        "words beside the nick that call for attention; * and ? stand for any letters",
+        "highlight=coffee,release*",
+        values.highlights,
+        (),
+        many=True,
+    ),
+    Key(
+        "ignore",
+        "whose text is neither shown nor kept, on all networks: nicks or masks",
+        "ignore=*!*@spam.example",
+        values.masks,
+        (),
+        many=True,
+    ),
+    Key(
+        "limits.networks",
+        "how many networks the user may have; 0 is as many as they like",
+        "limits.networks=10",
+        values.count(0, values.NETWORKS_LIMIT),
+        0,
+        Who.ADMIN,
+    ),
+    Key(
+        "limits.devices",
+        "how many devices may be attached at once; 0 is as many as they like",
+        "limits.devices=10",
+        values.count(0, values.DEVICES_LIMIT),
+        0,
+        Who.ADMIN,
+    ),
 )
 
 NETWORK_KEYS = (
@@ -112,9 +167,26 @@ NETWORK_KEYS = (
     Key("sasl.password", "its password", "sasl.password=…", values.secret, "", secret=True, reconnects=True),
     Key(
         "sasl.mechanism",
-        "SCRAM-SHA-256 or PLAIN; left empty it is the strongest on offer",
+        "EXTERNAL, SCRAM-SHA-256 or PLAIN; left empty it is the strongest that works",
         "sasl.mechanism=PLAIN",
         values.mechanism,
+        reconnects=True,
+    ),
+    Key(
+        "sasl.required",
+        "yes stays away from the network rather than being there without login",
+        "sasl.required=yes",
+        values.yes_or_no,
+        False,
+        reconnects=True,
+    ),
+    Key(
+        "certificate",
+        "the certificate and key that are shown to the network, in PEM; cert generate makes one",
+        "certificate=…",
+        values.certificate,
+        "",
+        secret=True,
         reconnects=True,
     ),
     Key(
@@ -134,6 +206,48 @@ NETWORK_KEYS = (
         many=True,
     ),
     Key("bind", "the local IP address to connect from", "bind=192.0.2.1", values.address, reconnects=True),
+    Key(
+        "proxy",
+        "connect through it: socks5://, socks4:// or http://, with user:password@ if it wants one",
+        "proxy=socks5://127.0.0.1:9050",
+        values.proxy,
+        "",
+        secret=True,
+        reconnects=True,
+    ),
+    Key(
+        "encoding",
+        "what the network's text is in where it is not UTF-8",
+        "encoding=cp1251",
+        values.encoding,
+        "utf-8",
+        reconnects=True,
+    ),
+    Key(
+        "regain",
+        "how a nick that is taken is got back: watch takes it when it is free, services also asks NickServ, off leaves "
+        "it",
+        "regain=services",
+        values.one_of("watch", "services", "off"),
+        REGAIN_WATCH,
+    ),
+    Key("away", "what is said of you while no device is attached; left empty nothing is", "away=asleep", values.text),
+    Key(
+        "ignore",
+        "whose text is neither shown nor kept: nicks or masks",
+        "ignore=troll,*!*@spam.example",
+        values.masks,
+        (),
+        many=True,
+    ),
+    Key(
+        "do_not_log",
+        "channels and nicks whose text is shown, but not kept in history",
+        "do_not_log=#private,alice",
+        values.targets,
+        (),
+        many=True,
+    ),
     Key("quit_message", "what others read when it leaves", 'quit_message="see you"', values.text),
     Key(
         "flood",
@@ -169,32 +283,60 @@ CHANNEL_KEYS = (
         values.yes_or_no,
         False,
     ),
+    Key(
+        "relay",
+        "what of it is told while it is detached: none, highlight or message",
+        "relay=message",
+        values.one_of(NONE, HIGHLIGHT, MESSAGE),
+        HIGHLIGHT,
+    ),
+    Key(
+        "reattach",
+        "what brings it back when it is detached: none, highlight or message",
+        "reattach=highlight",
+        values.one_of(NONE, HIGHLIGHT, MESSAGE),
+        NONE,
+    ),
+    Key(
+        "detach_after",
+        "how long nothing may happen in it before it detaches by itself; 0 is for ever",
+        "detach_after=3d",
+        values.duration,
+        0.0,
+    ),
+    Key(
+        "detach_on",
+        "what counts as happening for detach_after: none (only your own words), highlight or message",
+        "detach_on=highlight",
+        values.one_of(NONE, HIGHLIGHT, MESSAGE),
+        MESSAGE,
+    ),
+    Key(
+        "sticky",
+        "yes joins it again whenever you are put out of it, and a /part in a client does not leave it",
+        "sticky=yes",
+        values.yes_or_no,
+        False,
+    ),
 )
 
-# keys of the contract whose feature is not there: each says so instead of being "unknown"
-UNBUILT: Mapping[str, str] = {
-    "proxy": "connecting through a proxy is not built yet; leave the key out",
-    "away": "setting away by itself is not built yet; leave the key out",
-    "encoding": "other encodings than utf-8 are not built yet; leave the key out",
-    "limits": "limits per user are not built yet; leave the key out",
-}
-
-_USER_FIELDS = frozenset(field.name for field in fields(User)) - {"id", "networks"}
+# Keys whose field has another name.
+_FIELD_OF = {"highlight": "highlights", "do_not_log": "unlogged"}
+# Keys of the form ``outer.inner``, by their outer part.
+TABLES = frozenset({"sasl", "flood", "limits"})
+_USER_FIELDS = frozenset(field.name for field in fields(User)) - {"id", "networks", "limits"}
 _NETWORK_FIELDS = frozenset(field.name for field in fields(Network)) - {"id", "sasl", "flood", "channels"}
 _CHANNEL_FIELDS = frozenset(field.name for field in fields(Channel)) - {"name"}
 
 
-def unbuilt(key: str, value: object) -> str:
-    """Why this key can't be set to this value in this version, "" if it is not such a key."""
-    plain = key.replace("-", "_").lower().partition(".")[0]
-    if plain == "encoding" and str(value).casefold() in ("", "utf-8", "utf8"):
-        return ""
-    return UNBUILT.get(plain, "")
+def _fields(new: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    named = ((_FIELD_OF.get(key, key), value) for key, value in new.items())
+    return {name: value for name, value in named if name in known}
 
 
 def user_with(user: User, new: Mapping[str, Any]) -> User:
     """The user with these values of :data:`USER_KEYS`; a password has to be hashed before."""
-    return replace(user, **{key: value for key, value in new.items() if key in _USER_FIELDS})
+    return replace(user, limits=_limits_with(user.limits, new), **_fields(new, _USER_FIELDS))
 
 
 def network_with(network: Network, new: Mapping[str, Any]) -> Network:
@@ -203,7 +345,7 @@ def network_with(network: Network, new: Mapping[str, Any]) -> Network:
         network,
         sasl=_sasl_with(network.sasl, new),
         flood=_flood_with(network.flood, new),
-        **{key: value for key, value in new.items() if key in _NETWORK_FIELDS},
+        **_fields(new, _NETWORK_FIELDS),
     )
     if "channels" in new:
         changed = replace(changed, channels=tuple(channel_of(network, name) for name in new["channels"]))
@@ -214,7 +356,7 @@ def network_with(network: Network, new: Mapping[str, Any]) -> Network:
 
 def channel_with(channel: Channel, new: Mapping[str, Any]) -> Channel:
     """The channel with these values of :data:`CHANNEL_KEYS`."""
-    return replace(channel, **{key: value for key, value in new.items() if key in _CHANNEL_FIELDS})
+    return replace(channel, **_fields(new, _CHANNEL_FIELDS))
 
 
 def channel_of(network: Network, name: str) -> Channel:
@@ -223,21 +365,30 @@ def channel_of(network: Network, name: str) -> Channel:
     return next(known, Channel(name))
 
 
+def _limits_with(limits: Limits, new: Mapping[str, Any]) -> Limits:
+    return replace(limits, **_inner(new, "limits"))
+
+
+def _inner(new: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """The keys of an inner table, without its name before them."""
+    return {key.removeprefix(f"{table}."): value for key, value in new.items() if key.startswith(f"{table}.")}
+
+
 def _sasl_with(sasl: SaslLogin | None, new: Mapping[str, Any]) -> SaslLogin | None:
     if "sasl" in new:
         sasl = None
-    parts = {key.removeprefix("sasl."): value for key, value in new.items() if key.startswith("sasl.")}
+    parts = _inner(new, "sasl")
     if not parts:
         return sasl
     sasl = replace(sasl or SaslLogin(), **parts)
-    if not sasl.user:
+    if not sasl.user and sasl.mechanism != EXTERNAL:
         raise Refused("sasl.user is missing: it is the account at the network's services; sasl=off turns SASL off")
     return sasl
 
 
 def _flood_with(flood: Flood, new: Mapping[str, Any]) -> Flood:
     flood = new.get("flood", flood)
-    parts = {key.removeprefix("flood."): value for key, value in new.items() if key.startswith("flood.")}
+    parts = _inner(new, "flood")
     if parts and not flood.burst and "burst" not in parts:
         raise Refused("flood is off, so that flood.every means nothing; give flood.burst too")
     return replace(flood, **parts)
@@ -245,20 +396,23 @@ def _flood_with(flood: Flood, new: Mapping[str, Any]) -> Flood:
 
 def user_values(user: User) -> dict[str, Any]:
     """The settings that are not at their default, by key, as the state file writes them."""
-    found = {key.name: getattr(user, key.name) for key in USER_KEYS if key.name in _USER_FIELDS}
+    found = _found(user, USER_KEYS, _USER_FIELDS)
+    found |= {f"limits.{field.name}": getattr(user.limits, field.name) for field in fields(Limits)}
     return _unusual(found, USER_KEYS)
+
+
+def _found(noun: object, keys: tuple[Key, ...], known: frozenset[str]) -> dict[str, Any]:
+    """The values of those keys that are fields of the noun."""
+    named = ((key.name, _FIELD_OF.get(key.name, key.name)) for key in keys)
+    return {key: getattr(noun, name) for key, name in named if name in known}
 
 
 def network_values(network: Network) -> dict[str, Any]:
     """As :func:`user_values`, for a network; channels by name only."""
-    found: dict[str, Any] = {}
-    for key in NETWORK_KEYS:
-        if key.name in _NETWORK_FIELDS:
-            found[key.name] = getattr(network, key.name)
-        elif key.name.startswith("sasl.") and network.sasl is not None:
-            found[key.name] = getattr(network.sasl, key.name.removeprefix("sasl."))
-        elif key.name == "channels":
-            found[key.name] = tuple(channel.name for channel in network.channels)
+    found = _found(network, NETWORK_KEYS, _NETWORK_FIELDS)
+    found["channels"] = tuple(channel.name for channel in network.channels)
+    if network.sasl is not None:
+        found |= {f"sasl.{field.name}": getattr(network.sasl, field.name) for field in fields(SaslLogin)}
     if not network.flood.burst:
         found["flood"] = "off"
     elif network.flood != Flood():
@@ -273,7 +427,10 @@ def network_values(network: Network) -> dict[str, Any]:
 
 def channel_values(channel: Channel) -> dict[str, Any]:
     """As :func:`user_values`, for a channel."""
-    return _unusual({key.name: getattr(channel, key.name) for key in CHANNEL_KEYS}, CHANNEL_KEYS)
+    found = _found(channel, CHANNEL_KEYS, _CHANNEL_FIELDS)
+    if channel.detach_after:
+        found["detach_after"] = values.duration_text(channel.detach_after)
+    return _unusual(found, CHANNEL_KEYS)
 
 
 def _unusual(found: Mapping[str, Any], keys: tuple[Key, ...]) -> dict[str, Any]:

@@ -186,15 +186,12 @@ class _Reader:
                 continue
             where = (*path, *spot)
             key = by_name.get(name)
-            missing = settings.unbuilt(name, value)
-            if missing:
-                self._wrong(where, f"{label}: {name}: {missing}")
-            elif key is not None:
+            if key is not None:
                 try:
                     found[name] = key.default if value == "" and key.default is not NEEDED else key.parse(value)
                 except Refused as problem:
                     self._wrong(where, f"{label}: {name}: {problem}")
-            elif name != "encoding":
+            else:
                 self._wrong(where, f"{label}: {quoted(name)} is not a key{meant(name, [*by_name, *others])}")
         return found
 
@@ -206,9 +203,9 @@ class _Reader:
 
 
 def _flat(table: Mapping[str, Any]) -> Iterable[tuple[Path, str, Any]]:
-    """(path, key, value) with the inner tables of sasl and flood as ``sasl.user``."""
+    """(path, key, value) with the inner tables as ``sasl.user``."""
     for name, value in table.items():
-        if name in ("sasl", "flood") and isinstance(value, dict):
+        if name in settings.TABLES and isinstance(value, dict):
             for inner, item in value.items():
                 yield (name, inner), f"{name}.{inner}", item
         else:
@@ -219,7 +216,7 @@ def export(users: Iterable[User], secrets: bool) -> str:
     """These users as a state file. Settings at their default are left out, and secrets unless they are asked for."""
     parts: list[str] = []
     for user in users:
-        parts += _table("[[user]]", _shown(settings.user_values(user), settings.USER_KEYS, secrets))
+        parts += _table("[[user]]", _nested(_shown(settings.user_values(user), settings.USER_KEYS, secrets)))
         for network in user.networks:
             shown = _nested(_shown(settings.network_values(network), settings.NETWORK_KEYS, secrets))
             shown.pop("channels", None)

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from bouncer.irc.encoding import usable_encoding
 from bouncer.model.errors import Refused
 from bouncer.model.records import Endpoint, Flood
-from bouncer.operations.names import account_name, channel_name, nick, one_line, quoted
+from bouncer.operations.names import CHANNEL_PREFIXES, account_name, channel_name, nick, one_line, quoted
 
 T = TypeVar("T")
 
@@ -34,6 +35,14 @@ PASSWORD_LIMIT = 300  # bytes; a PASS line with the login before it fits 512
 BURST_LIMIT = 100  # lines at once; every server's own limit is far below
 PACE_LIMIT = 60.0  # seconds per line
 FIRST_HELPING_LIMIT = 20_000  # lines; a session that is further behind is closed
+DEVICES_LIMIT = 1000  # attached clients of one user
+MASKS_LIMIT = 200  # of one ignore list: each is compared with the source of every line of text
+WORDS_LIMIT = 100  # of highlights: each is looked for in every line of text
+WORD_LIMIT = 60  # characters of one
+DURATION_LIMIT = 3650 * 86_400.0  # ten years: a slip of the keyboard, not a wish
+CERTIFICATE_LIMIT = 16 * 1024  # characters of PEM: a chain of three with a 4096-bit key has 8 kB
+PROXIES = ("socks5", "socks4", "http")
+SCRAM_COST_LIMIT = 1_000_000  # iterations a client is asked to do
 HASH_COST_LIMIT = 1 << 20  # KiB of memory that one hash may ask for
 
 _YES = frozenset({"yes", "true", "on", "1"})
@@ -43,7 +52,11 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}
 _HASH = re.compile(
     r"\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,3}),p=(\d{1,2})\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,171}"
 )
-_MECHANISMS = ("SCRAM-SHA-256", "PLAIN")
+_MECHANISMS = ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
+# RFC 5803, as PostgreSQL writes it: iterations and salt, StoredKey and ServerKey
+_SCRAM = re.compile(r"SCRAM-SHA-256\$(\d{4,7}):[A-Za-z0-9+/=]{16,88}\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)?", re.ASCII)
+_DURATION_UNITS = {"w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 def text(value: object) -> str:
@@ -239,11 +252,114 @@ def password_hash(value: object) -> str:
 def mechanism(value: object) -> str:
     """A SASL mechanism, "" for the strongest that the network offers."""
     plain = text(value).upper()
-    if plain == "EXTERNAL":
-        raise Refused("EXTERNAL needs a certificate of one's own, which is not kept yet; SCRAM-SHA-256 and PLAIN work")
     if plain and plain not in _MECHANISMS:
-        raise Refused(f"{quoted(plain)} is not known; {' and '.join(_MECHANISMS)} are")
+        raise Refused(f"{quoted(plain)} is not known; {', '.join(_MECHANISMS)} are")
     return plain
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    """A parser of one of these words."""
+
+    def parse(value: object) -> str:
+        word = text(value).casefold()
+        if word not in words:
+            raise Refused(f"{quoted(word)} is not known; it is one of {', '.join(words)}")
+        return word
+
+    return parse
+
+
+def duration(value: object) -> float:
+    """A long time: ``90m``, ``12h``, ``3d``, or a number of seconds."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = float(value)
+    else:
+        match = _DURATION.fullmatch(value.casefold().strip()) if isinstance(value, str) else None
+        if match is None:
+            raise Refused(f"{quoted(str(value))} is not a time; write it as 30m, 12h or 3d")
+        number = float(match[1]) * _DURATION_UNITS[match[2] or "s"]
+    if not math.isfinite(number) or not 0 <= number <= DURATION_LIMIT:
+        raise Refused(f"{quoted(str(value))} is not between 0 and ten years")
+    return float(round(number))
+
+
+def duration_text(number: float) -> str:
+    """The form that :func:`duration` reads back as the same number: in the largest unit that fits."""
+    unit = next(unit for unit, size in _DURATION_UNITS.items() if number % size == 0 or unit == "s")
+    return f"{number / _DURATION_UNITS[unit]:.0f}{unit}"
+
+
+def mask(value: object) -> str:
+    """Whom to ignore: ``nick!user@host`` with ``*`` and ``?``; a nick alone is whoever has it."""
+    plain = one_line(text(value), WORD_LIMIT * 2)
+    if any(letter in plain for letter in " ,:") or not plain.strip("*?!@"):
+        raise Refused(f"{quoted(plain)} is no mask; write it as nick, *!*@host or nick!user@host")
+    if "!" not in plain:
+        plain = f"*!{plain}" if "@" in plain else f"{plain}!*"
+    return plain if "@" in plain else f"{plain}@*"
+
+
+def highlight(value: object) -> str:
+    """A word, or several in a row, to look for."""
+    plain = " ".join(text(value).split())
+    if not plain.strip("*? "):
+        raise Refused(f"{quoted(plain)} would be found everywhere; it needs a letter")
+    if len(plain) > WORD_LIMIT:
+        raise Refused(f"{quoted(plain)} is longer than {WORD_LIMIT} characters; shorten it")
+    return plain
+
+
+def target(value: object) -> str:
+    """A channel or a nick."""
+    plain = text(value)
+    return channel_name(plain) if plain[:1] in tuple(CHANNEL_PREFIXES) else nick(plain)
+
+
+masks = several(mask, MASKS_LIMIT)
+highlights = several(highlight, WORDS_LIMIT)
+targets = several(target, MASKS_LIMIT)
+
+
+def proxy(value: object) -> str:
+    """The URL of a proxy."""
+    plain = secret(value)
+    forms = "write it as socks5://host:port or http://user:password@host:port"
+    scheme, found, rest = plain.partition("://")
+    try:
+        parts = urlsplit(f"//{rest}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    if not found or scheme.lower() not in PROXIES:
+        raise Refused(f"that is no proxy that is known; {forms}")
+    if not host or not port or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise Refused(f"a proxy needs a host and a port, and nothing else; {forms}")
+    return f"{scheme.lower()}://{parts.netloc}"
+
+
+def certificate(value: object) -> str:
+    """A certificate and its key, in PEM."""
+    if not isinstance(value, str) or len(value) > CERTIFICATE_LIMIT:
+        raise Refused("it is to be the text of a PEM file with a certificate and its key")
+    if "-----BEGIN CERTIFICATE-----" not in value or "PRIVATE KEY-----" not in value:
+        raise Refused("a certificate and its unencrypted key are to be in it, in PEM; cert generate makes both")
+    return value.replace("\r\n", "\n")
+
+
+def scram(value: object) -> str:
+    """Keys for SCRAM as export prints them."""
+    match = _SCRAM.fullmatch(value) if isinstance(value, str) else None
+    if match is None or not 4096 <= int(match[1]) <= SCRAM_COST_LIMIT:
+        raise Refused("they are not keys for SCRAM-SHA-256; password= takes the password itself")
+    return match[0]
+
+
+def encoding(value: object) -> str:
+    """The encoding of a network's text."""
+    try:
+        return usable_encoding(text(value) or "utf-8")
+    except ValueError as problem:
+        raise Refused(str(problem)) from None
 
 
 def flood(value: object) -> Flood:

@@ -14,7 +14,6 @@ from bouncer.model.records import fold_name
 from bouncer.operations.context import Context
 from bouncer.operations.names import CHANNEL_PREFIXES, meant, nearest, quoted
 from bouncer.operations.row import NEEDED, Call, Key, LeftOut, Operation, Takes, Target, Who
-from bouncer.operations.settings import unbuilt
 
 WORDS_LIMIT = 200  # of one request; the longest sensible one names each key of a network once
 
@@ -115,9 +114,6 @@ def values_of(context: Context, row: Operation, words: Sequence[str]) -> dict[st
         name, text = pair.groups()
         key = row.key(name)
         if key is None:
-            missing = unbuilt(name, text) if row.keys else ""
-            if missing:
-                raise Refused(f"{name}: {missing}")
             known = [each.name for each in row.keys]
             hint = meant(name, known) or (f"; it takes {_keys_text(row, context)}" if known else "; it takes none")
             raise Refused(f"{row.words} has no key {quoted(name)}{hint}")

@@ -14,14 +14,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from bouncer.model.records import Channel, Endpoint, Flood, Network, SaslLogin, User
+from bouncer.model.records import (
+    Channel,
+    ClientCertificate,
+    Endpoint,
+    Flood,
+    Limits,
+    Network,
+    SaslLogin,
+    Token,
+    User,
+)
 from bouncer.store.secrets import Box
 from bouncer.store.values import from_column, to_column
 
-USER_SECRETS = frozenset({"password_hash"})  # not a password, but what one can be guessed against at leisure
-NETWORK_SECRETS = frozenset({"server_password", "sasl", "connect_commands"})
+# not passwords, but what one can be guessed against at leisure
+USER_SECRETS = frozenset({"password_hash", "scram", "tokens"})
+NETWORK_SECRETS = frozenset({"server_password", "sasl", "connect_commands", "certificate", "proxy"})
 _USER_COLUMNS = frozenset({"id", "name", "networks"})  # kept apart from the JSON
 _NETWORK_COLUMNS = frozenset({"id", "name", "channels"})
+_CHANNEL_COLUMNS = frozenset({"name", "key", "detached"})
 
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "servers": lambda found: tuple(Endpoint(**endpoint) for endpoint in found),
@@ -29,6 +41,12 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "connect_commands": tuple,
     "sasl": lambda found: SaslLogin(**found) if found else None,
     "flood": lambda found: Flood(**found),
+    "ignore": tuple,
+    "unlogged": tuple,
+    "highlights": tuple,
+    "limits": lambda found: Limits(**found),
+    "tokens": lambda found: tuple(Token(**token) for token in found),
+    "certificates": lambda found: tuple(ClientCertificate(**certificate) for certificate in found),
 }
 
 
@@ -68,9 +86,16 @@ def _put_network(connection: sqlite3.Connection, box: Box, user_id: int, place: 
     _never_again(connection, "next_network", network.id)
     connection.execute("DELETE FROM channels WHERE network = ?", (network.id,))
     connection.executemany(
-        "INSERT INTO channels (network, place, name, key, detached) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO channels (network, place, name, key, detached, settings) VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (network.id, place, to_column(channel.name), _seal_key(box, network.id, channel), channel.detached)
+            (
+                network.id,
+                place,
+                to_column(channel.name),
+                _seal_key(box, network.id, channel),
+                channel.detached,
+                _channel_settings(channel),
+            )
             for place, channel in enumerate(network.channels)
         ],
     )
@@ -79,10 +104,10 @@ def _put_network(connection: sqlite3.Connection, box: Box, user_id: int, place: 
 def load_users(connection: sqlite3.Connection, box: Box) -> tuple[User, ...]:
     """All users that are not removed, by id. Raises Unreadable if a secret does not open."""
     channels: dict[int, list[Channel]] = {}
-    for network_id, name, key, detached in connection.execute(
-        "SELECT network, name, key, detached FROM channels ORDER BY network, place"
+    for network_id, name, key, detached, settings in connection.execute(
+        "SELECT network, name, key, detached, settings FROM channels ORDER BY network, place"
     ):
-        channel = _load_channel(box, network_id, from_column(name), key, bool(detached))
+        channel = _load_channel(box, network_id, from_column(name), key, bool(detached), settings)
         channels.setdefault(network_id, []).append(channel)
     networks: dict[int, list[Network]] = {}
     for network_id, user_id, name, settings, secrets in connection.execute(
@@ -120,7 +145,7 @@ def _split(settings: dict[str, Any], secret: frozenset[str], apart: frozenset[st
     return json.dumps(readable), json.dumps({name: settings[name] for name in sorted(secret)}).encode()
 
 
-def _join(noun: type[User] | type[Network], settings: str, secrets: bytes) -> dict[str, Any]:
+def _join(noun: type[User] | type[Network] | type[Channel], settings: str, secrets: bytes = b"{}") -> dict[str, Any]:
     found = json.loads(settings) | json.loads(secrets)
     known = {field.name for field in fields(noun)}
     return {name: _DECODERS.get(name, _same)(value) for name, value in found.items() if name in known}
@@ -148,6 +173,14 @@ def _seal_key(box: Box, network_id: int, channel: Channel) -> bytes:
     return box.seal(channel.key.encode("utf-8", "surrogateescape"), _channel_context(network_id, channel.name))
 
 
-def _load_channel(box: Box, network_id: int, name: str, sealed: bytes, detached: bool) -> Channel:
+def _channel_settings(channel: Channel) -> str:
+    """What of a channel is not as it is of most."""
+    found, usual = asdict(channel), asdict(Channel(channel.name))
+    return json.dumps(
+        {name: value for name, value in found.items() if name not in _CHANNEL_COLUMNS and value != usual[name]}
+    )
+
+
+def _load_channel(box: Box, network_id: int, name: str, sealed: bytes, detached: bool, settings: str) -> Channel:
     key = box.open(sealed, _channel_context(network_id, name)) if sealed else b""
-    return Channel(name, key.decode("utf-8", "surrogateescape"), detached)
+    return Channel(name, key.decode("utf-8", "surrogateescape"), detached, **_join(Channel, settings))

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bouncer.model.records import Channel, Endpoint, Flood, Network, SaslLogin, User
+from bouncer.model.records import (
+    Channel,
+    ClientCertificate,
+    Endpoint,
+    Flood,
+    Limits,
+    Network,
+    SaslLogin,
+    Token,
+    User,
+)
 
 FULL_NETWORK = Network(
     id=7,
@@ -17,24 +27,42 @@ FULL_NETWORK = Network(
     ident="al",
     realname="Alice A.",
     server_password="server secret",
-    sasl=SaslLogin("alice", "sasl secret", "SCRAM-SHA-256"),
+    sasl=SaslLogin("alice", "sasl secret", "SCRAM-SHA-256", required=True),
     tls_fingerprint="ab" * 32,
     connect_commands=("PRIVMSG NickServ :IDENTIFY command secret",),
+    certificate="certificate secret",
     bind="192.0.2.1",
+    proxy="socks5://user:proxy secret@192.0.2.2:1080",
+    encoding="cp1251",
+    regain="services",
+    away="asleep",
+    away_text="back at six",
     quit_message="bye",
+    ignore=("troll!*@*",),
+    unlogged=("#private", "bob"),
     flood=Flood(0, 0.5),
-    channels=(Channel("#z", "channel secret", detached=True), Channel("#A"), Channel("#caf\udce9")),
+    channels=(
+        Channel("#z", "channel secret", detached=True),
+        Channel("#A", relay="message", reattach="highlight", detach_on="none", detach_after=3600.0, sticky=True),
+        Channel("#caf\udce9"),
+    ),
 )
 FULL_USER = User(
     id=3,
     name="Alice",
     password_hash="$argon2id$secret",
+    scram="SCRAM-SHA-256$secret",
+    tokens=(Token("1a2b", "phone", "token secret", 1_790_000_000), Token("3c4d", "web", "another secret")),
+    certificates=(ClientCertificate("laptop", "cd" * 32),),
     admin=True,
     enabled=False,
     nick="alice",
     realname="A",
     timezone="Europe/Berlin",
     first_helping=5,
+    limits=Limits(networks=3, devices=4),
+    highlights=("coffee", "rel*"),
+    ignore=("*!*@spam.example",),
     networks=(FULL_NETWORK, Network(id=4, name="second")),
 )
 

@@ -159,7 +159,7 @@ usr = 1
 name = "alice"
 admin = "perhaps"
 nik = "al"
-limits = { networks = 3 }
+limits = { networks = -3 }
 
 [[user.network]]
 name = "li/bera"
@@ -173,7 +173,7 @@ channels = ["python", "#a", "#A", { name = "#b", kee = "x" }, 5]
 [[user.network]]
 name = "oftc"
 flood = { burst = 0, often = 1 }
-encoding = "latin-1"
+encoding = "utf-16"
 sasl = { password = "hush" }
 
 [[user]]
@@ -194,17 +194,17 @@ name = "x"
         'line 1: "usr" is not known here; did you mean user?',
         'line 4: user alice: admin: "perhaps" is neither yes nor no',
         'line 5: user alice: "nik" is not a key; did you mean nick?',
-        "line 6: user alice: limits: limits per user are not built yet",
+        "line 6: user alice: limits.networks: -3 is not between 0 and 10000",
         'line 9: network: "li/bera" can\'t be a name',
         'line 10: network alice/: servers: "irc://plain" is not understood',
-        "line 14: network alice/: proxy: connecting through a proxy is not built yet",
+        "line 14: network alice/: proxy: a proxy needs a host and a port",
         'line 15: network alice/: "python" is not a channel',
         'line 15: network alice/: the channel "#A" is there twice',
         'line 15: network alice/, #b: "kee" is not a key; did you mean key?',
         "line 15: network alice/: a channel is written as",
         "line 19: network alice/oftc: flood.burst: 0 is not between",
         'line 19: network alice/oftc: "flood.often" is not a key',
-        "line 20: network alice/oftc: encoding: other encodings",
+        "line 20: network alice/oftc: encoding: 'utf-16' is no encoding",
         'line 24: the user "ALICE" is there twice',
         "line 26: user ALICE: password_hash: it is not an Argon2id hash",
         "line 28: a user needs a name",
