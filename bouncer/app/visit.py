@@ -1,6 +1,6 @@
 """One downstream connection from its first byte to its last: the way in, then a session.
 
-Owns the order of these two. What needs an answer from outside (a password, the history) goes through the desk.
+Owns the order of these two. What needs an answer from outside (a password, a place) is asked at the entrance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Desk(Protocol):
+class Reception(Protocol):
     """Where a visit asks."""
 
     @property
@@ -42,12 +42,12 @@ class Desk(Protocol):
 class Visit:
     """The conversation of one connection; `net` calls it."""
 
-    def __init__(self, peer: Peer, desk: Desk) -> None:
+    def __init__(self, peer: Peer, reception: Reception) -> None:
         self.peer = peer
         self.over = False
-        self._desk = desk
-        self.offer = CapOffer(desk.offered)
-        self.registration = Registration(self.offer, desk.hostname, desk.known)
+        self._reception = reception
+        self.offer = CapOffer(reception.offered)
+        self.registration = Registration(self.offer, reception.hostname, reception.known)
         self._session: Session | None = None
         self._admitting = False
         self._asked: Credentials | None = None  # the question that is out: each is put once
@@ -88,10 +88,10 @@ class Visit:
         elif registration.question is not None:
             if registration.question is not self._asked:
                 self._asked = registration.question
-                self._desk.check(self._asked, self)
+                self._reception.check(self._asked, self)
         elif registration.admitted is not None and not self._admitting:
             self._admitting = True
-            self._desk.admit(self)
+            self._reception.admit(self)
 
     def verdict(self, right: bool) -> None:
         """What was asked last is right or wrong."""
@@ -118,7 +118,7 @@ class Visit:
 
     def refuse(self, numeric: str, text: str) -> None:
         """Close after a numeric that says why."""
-        self._write([Message.lenient(numeric, "*", text, source=self._desk.hostname)])
+        self._write([Message.lenient(numeric, "*", text, source=self._reception.hostname)])
         self.end(text)
 
     def _write(self, replies: list[Message]) -> None:

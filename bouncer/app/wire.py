@@ -16,6 +16,7 @@ from bouncer.app.certificates import ListenerCertificate
 from bouncer.app.clock import LoopTimers
 from bouncer.app.config import Config, load_config
 from bouncer.app.desk import Desk
+from bouncer.app.entrance import Entrance
 from bouncer.app.home import Home, HomeLock
 from bouncer.app.passwords import PasswordHasher
 from bouncer.app.upstreams import Upstreams
@@ -93,17 +94,18 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
     async def service(actor: Actor, text: str) -> list[str]:
         return await answer(context(actor), text)
 
-    desk = Desk(
+    desk = Desk(history=store, service=service)
+    entrance = Entrance(
+        desk=desk,
         house=house,
         history=store,
         records=store,
         passwords=passwords,
         timers=timers,
-        service=service,
         capabilities=CAPABILITIES,
         hostname=config.hostname,
     )
-    listeners = Listeners(lambda peer: Visit(peer, desk), tls)
+    listeners = Listeners(lambda peer: Visit(peer, entrance), tls)
     return Bouncer(house, store, passwords, upstreams, desk, listeners, tls, pacing, context)
 
 

@@ -41,6 +41,7 @@ class Arrival:
     address: str
     since: float
     secure: bool = False
+    nick: str = ""  # what it called itself; the network may call it something else
 
 
 def parse_login(text: str) -> Login:

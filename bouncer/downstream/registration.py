@@ -45,6 +45,11 @@ class Registration:
         self._sasl: Reassembler | None = None
 
     @property
+    def nick(self) -> str:
+        """What the client calls itself."""
+        return self._nick
+
+    @property
     def device(self) -> str:
         """The key of this client's position."""
         named = self.admitted.device if self.admitted else ""

@@ -1,4 +1,4 @@
-"""A stage for conversations: the whole core and its desk, with people instead of sockets.
+"""A stage for conversations: the whole core with its entrance and its desk, with people instead of sockets.
 
 Peers say lines and get lines. Nothing is mocked but the edges of the process: sockets, the clock, the hash.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bouncer.app.desk import Desk
+from bouncer.app.entrance import Entrance
 from bouncer.app.visit import Visit
 from bouncer.caps.table import CAPABILITIES
 from bouncer.core.house import House
@@ -86,7 +87,7 @@ class Device:
     answer_pings: bool = True
 
     def __post_init__(self) -> None:
-        self.visit = Visit(self, self.stage.desk)  # type: ignore[arg-type]  # stands for a Peer
+        self.visit = Visit(self, self.stage.entrance)  # type: ignore[arg-type]  # stands for a Peer
 
     # what a Peer does
 
@@ -230,13 +231,14 @@ class Stage:
         )
         for user in snapshot.users:
             self.house.replace(user)
-        self.desk = Desk(
+        self.desk = Desk(history=self.store, service=self._service)
+        self.entrance = Entrance(
+            desk=self.desk,
             house=self.house,
             history=self.store,
             records=self.store,
             passwords=PlainPasswords(),
             timers=self.timers,
-            service=self._service,
             capabilities=CAPABILITIES,
             hostname="bnc.example",
         )

@@ -2,81 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
 
-from bouncer.model.errors import Unavailable
-from bouncer.model.ports import Kept, Page
 from bouncer.model.records import User
 from bouncer.operations.context import Actor
-from tests.play.stage import Device, Stage
-
-
-class Hasher:
-    """Counts, and fails as it is told."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.asked: list[str] = []
-        self.failure = failure
-
-    async def hash(self, password: str) -> str:
-        return password
-
-    async def verify(self, password_hash: str, password: str) -> bool:
-        self.asked.append(password)
-        await asyncio.sleep(0)
-        if self.failure:
-            raise self.failure
-        return bool(password_hash) and password_hash == password
-
-
-class BrokenHistory:
-    async def page(self, question: Page) -> list[Kept]:
-        raise RuntimeError("boom")
-
-    async def first_helping(self, network: int, lines: int, since: int) -> int:
-        raise RuntimeError("boom")
-
-
-async def test_one_password_is_checked_once_however_much_is_said_meanwhile(stage: Stage) -> None:
-    stage.user()
-    hasher = Hasher()
-    stage.desk._passwords = hasher
-    device = Device(stage)
-    device.says("PASS wrong", "NICK a", "USER alice 0 * :A", *("PING x" for _ in range(30)))
-    await stage.settle()
-    assert hasher.asked == ["wrong"]
-    assert device.closed
-
-
-async def test_a_login_that_can_not_be_checked_is_not_called_wrong(stage: Stage) -> None:
-    stage.user()
-    stage.desk._passwords = Hasher(Unavailable("too many passwords are being checked just now"))
-    device = await stage.device()
-    assert device.closed
-    assert device.lines() == ["ERROR :Closing link: too many passwords are being checked just now"]
-
-
-async def test_a_fault_while_checking_ends_the_visit_with_a_word(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
-    stage.user()
-    stage.desk._passwords = Hasher(RuntimeError("boom"))
-    device = await stage.device()
-    assert device.lines() == ["ERROR :Closing link: Something went wrong in the bouncer; its log says what"]
-    assert "boom" in caplog.text
-
-
-async def test_a_fault_while_admitting_ends_the_visit_with_a_word(
-    stage: Stage, caplog: pytest.LogCaptureFixture
-) -> None:
-    stage.user()
-    stage.desk._history = BrokenHistory()
-    device = await stage.device()
-    assert device.lines()[-1] == "ERROR :Closing link: Something went wrong in the bouncer; its log says what"
-    assert "boom" in caplog.text
+from tests.play.stage import Stage
 
 
 async def test_a_fault_in_an_answer_lets_later_commands_through(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
@@ -93,19 +25,6 @@ async def test_a_fault_in_an_answer_lets_later_commands_through(stage: Stage, ca
     note, pong = phone.lines()
     assert note.endswith(":That can't be answered at the moment; try again later.")
     assert pong.endswith("PONG irc.example after")
-
-
-async def test_a_network_that_goes_while_somebody_comes_is_said(stage: Stage) -> None:
-    user = stage.user("alice", "one", "two")
-    device = Device(stage)
-    device.says("PASS alice/one:secret", "NICK a", "USER a 0 * :A")
-    for _ in range(3):  # until it waits for the store
-        await asyncio.sleep(0)
-    link = stage.upstream("alice", "one").link
-    stage.house.replace(replace(user, networks=user.networks[1:]))
-    await stage.settle()
-    assert device.closed
-    assert link.sessions == []
 
 
 async def test_the_service_answers_who_one_is_and_not_who_one_was(stage: Stage) -> None:

@@ -28,7 +28,7 @@ def broken(message: Message) -> Message:
 async def test_a_fault_in_one_session_ends_that_one_only(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     upstream = stage.connected()
     row = Capability("message-tags", downgrades={"PRIVMSG": broken})
-    stage.desk._renderer = deliver.Renderer((row,))
+    stage.entrance._renderer = deliver.Renderer((row,))
     old = await stage.attached("alice@old")
     new = await stage.attached("alice@new", "message-tags")
     upstream.says(":bob!b@h PRIVMSG alice :one", ":bob!b@h NOTICE alice :two")
