@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
 from bouncer.client import (
     Client,
@@ -25,6 +26,7 @@ from bouncer.client import (
 from bouncer.client import Phase as Trying
 from bouncer.client.handlers import KeepAlive
 from bouncer.client.registration import Identity
+from bouncer.client.sources import AddressRange, source_addresses
 from bouncer.core.link import Link
 from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
@@ -52,22 +54,38 @@ _STATES: Mapping[Trying, str] = MappingProxyType(
     }
 )
 # What a network is told only when a connection begins.
-_AT_CONNECT = ("servers", "ident", "realname", "server_password", "sasl", "tls_fingerprint", "bind")
+_AT_CONNECT = ("servers", "ident", "realname", "server_password", "sasl", "tls_fingerprint", "bind", "proxy")
+
+
+class IdentClaims(Protocol):
+    """Who tells a network's server which user a connection is (RFC 1413)."""
+
+    def claim(self, local: tuple[str, int], remote: tuple[str, int], name: str) -> Callable[[], None]:
+        """From now on the connection between these two is ``name``'s, until what is returned is called."""
 
 
 class Upstream:
     """One link's way to its network, and the link's Uplink."""
 
     def __init__(
-        self, link: Link, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers, archive: Archive
+        self,
+        link: Link,
+        wanted_caps: frozenset[str],
+        pacing: HostPacing,
+        timers: Timers,
+        archive: Archive,
+        ident: IdentClaims | None = None,
+        source: Sequence[AddressRange] = (),
     ) -> None:
         self.link = link
+        self._ident = ident
+        self._source = source
         self._archive = archive
         self._wanted_caps = wanted_caps
         self._timers = timers
         first = servers_of(link.network)[0]
-        self.client = Client(first.host, first.port, ssl=first.tls, local_addr=link.network.bind or None)
-        self.client.pace = pace_of(link.network.flood)
+        self.client = Client(first.host, first.port, ssl=first.tls)
+        self._take_settings()
         self._register = Register(nick_of(link.user, link.network))
         self._register.identity = self._identity()
         self._register.install(self.client)
@@ -132,14 +150,27 @@ class Upstream:
         """Take the link's settings as they are now; reconnect if some are told to a network only at the start."""
         network = self.link.network
         self._register.identity = self._identity()
-        self.client.pace = pace_of(network.flood)
-        self.client.local_addr = network.bind or None
+        self._take_settings()
         if network.servers != before.servers or network.tls_fingerprint != before.tls_fingerprint:
             self.reconnect.servers = servers_of(network)
         if any(getattr(network, name) != getattr(before, name) for name in _AT_CONNECT):
             self.again("its settings were changed")
         elif self.registered and nick_of(self.link.user, network) != self.link.state.nick:
             self.send(Message.lenient("NICK", nick_of(self.link.user, network)))
+
+    def _take_settings(self) -> None:
+        """Give the client what is about the way to the network."""
+        network, client = self.link.network, self.client
+        client.pace = pace_of(network.flood)
+        client.local_addr = network.bind or None
+        client.proxy = network.proxy
+        client.sources = source_addresses(self._source, self.link.user.id)
+        # through a proxy, the one whom a server could ask who we are is the proxy
+        client.on_socket = self._claim if self._ident is not None and not network.proxy else None
+
+    def _claim(self, local: tuple[str, int], remote: tuple[str, int]) -> Callable[[], None] | None:
+        name = self.link.network.ident or self.link.user.name
+        return self._ident.claim(local, remote, name) if self._ident is not None else None
 
     def again(self, reason: str) -> None:
         """QUIT, if we are there, and connect anew."""
@@ -199,10 +230,24 @@ class Upstream:
 
 
 class Upstreams:
-    """All links' upstreams: the house's Connector, and the operations' Dialer."""
+    """All links' upstreams: the house's Connector, and the operations' Dialer.
 
-    def __init__(self, wanted_caps: frozenset[str], pacing: HostPacing, timers: Timers, archive: Archive) -> None:
+    ``ident`` is told of every connection made; each user connects from an address of its own out of ``source``.
+    """
+
+    def __init__(
+        self,
+        wanted_caps: frozenset[str],
+        pacing: HostPacing,
+        timers: Timers,
+        archive: Archive,
+        *,
+        ident: IdentClaims | None = None,
+        source: Sequence[AddressRange] = (),
+    ) -> None:
         self._archive = archive
+        self._ident = ident
+        self._source = source
         self._wanted_caps = wanted_caps
         self._pacing = pacing
         self._timers = timers
@@ -222,7 +267,9 @@ class Upstreams:
         if not link.network.servers:
             link.phase = Phase("disconnected", self._timers.now(), NO_SERVER)
             return
-        upstream = Upstream(link, self._wanted_caps, self._pacing, self._timers, self._archive)
+        upstream = Upstream(
+            link, self._wanted_caps, self._pacing, self._timers, self._archive, self._ident, self._source
+        )
         self._upstreams[link.network.id] = upstream
         if not upstream.wanted:
             link.phase = Phase("disconnected", self._timers.now(), upstream.unwanted)
@@ -233,7 +280,7 @@ class Upstreams:
         """A link's settings have changed."""
         upstream = self._upstreams.get(link.network.id)
         network = link.network
-        if upstream is None:
+        if upstream is None or not self._running:  # nothing has begun that would have to be told
             self.added(link)
         elif not network.servers:
             del self._upstreams[network.id]
@@ -241,7 +288,7 @@ class Upstreams:
             link.uplink = None
         elif not upstream.wanted:
             self._leave(upstream, upstream.unwanted)
-        elif self._running:
+        else:
             upstream.settings_changed(before)
             upstream.begin()
 

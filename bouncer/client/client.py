@@ -14,7 +14,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
 
 from bouncer.client.commands import render_command
@@ -23,6 +23,7 @@ from bouncer.client.dialing import normal_fingerprint, open_socket, shared_tls_c
 from bouncer.client.dispatch import Arguments, Dispatcher, F, Listener, Waiter, Where, describe
 from bouncer.client.events import decoder, event_arguments, event_key
 from bouncer.client.pacing import RANKS, Pace, Rank
+from bouncer.client.proxy import open_through, parse_proxy
 from bouncer.irc.framing import BODY_LIMIT, DOWNSTREAM_TAG_LIMIT
 from bouncer.irc.message import Message
 
@@ -32,6 +33,8 @@ CONNECT_TIMEOUT = 30.0  # seconds for name, TCP and TLS together; kernels alone 
 HANDOVER_PASSES = 5  # passes of the loop in which a transport has surely taken its socket over
 CLOSE_TIMEOUT = 5.0  # seconds that disconnect() gives to what is still unsent
 
+SocketAddress = tuple[str, int]
+OnSocket = Callable[[SocketAddress, SocketAddress], Callable[[], object] | None]
 Tap = Callable[[list[Message], float], object]
 T = TypeVar("T", bound=Tap)
 
@@ -59,8 +62,12 @@ class Client:
     ``ssl``: True verifies the server's certificate, an ``SSLContext`` decides for itself (see :func:`tls_context` for
     client certificates), False is plain text. ``tls_fingerprint`` is the SHA-256 of the server's certificate in hex,
     colons optional: it is then compared instead of looking at who signed it. ``encoding`` is for text that is not
-    UTF-8, and for what we send. ``local_addr`` is the address to connect from. ``pace`` is flood control, None for
-    none. Times are seconds.
+    UTF-8, and for what we send. ``local_addr`` is the address to connect from; ``sources`` are addresses to connect
+    from if they are of the server's family (at most one of each), where neither that nor a proxy is given. ``proxy`` is
+    the URL of one, as in ``socks5://user:password@host:port`` (or ``socks4://``, ``http://``), "" for none: it
+    resolves the host's name, and ``local_addr`` is then where it is reached from. ``on_socket(local, remote)`` is
+    called with both addresses (host, port) of a connected socket before anything is said over it; what it returns, if
+    anything, is called when that connection has ended. ``pace`` is flood control, None for none. Times are seconds.
 
     All of these may be set as attributes; connecting takes them as they are then. ``pace`` holds at once.
     """
@@ -75,6 +82,9 @@ class Client:
         loop: asyncio.AbstractEventLoop | None = None,
         tls_fingerprint: str | None = None,
         local_addr: str | None = None,
+        sources: Sequence[str] = (),
+        proxy: str = "",
+        on_socket: OnSocket | None = None,
         connect_timeout: float = CONNECT_TIMEOUT,
         close_timeout: float = CLOSE_TIMEOUT,
         pace: Pace | None = None,
@@ -83,6 +93,9 @@ class Client:
         self.port = port
         self.ssl = ssl
         self.local_addr = local_addr
+        self.sources = sources
+        self.proxy = proxy
+        self.on_socket = on_socket
         self.connect_timeout = connect_timeout
         self.close_timeout = close_timeout
         self.encoding = encoding
@@ -335,7 +348,7 @@ class Client:
         except TimeoutError as timeout:
             error = timeout
             if limit.expired():
-                error = TimeoutError(f"no connection within {self.connect_timeout:g} seconds")
+                error = TimeoutError(f"no connection within {self.connect_timeout:g} seconds{self._detour()}")
         except OSError as failure:
             error = failure
         except (ValueError, OverflowError) as failure:  # a host name or port that can't be one
@@ -358,7 +371,8 @@ class Client:
             context = shared_tls_context(self._tls_fingerprint is None)
         elif self._tls_fingerprint is not None:
             raise ssl.SSLError("a certificate is pinned by its fingerprint, but TLS is off")
-        sock = await open_socket(connection.host, connection.port, self.local_addr)
+        sock = await self._socket(connection.host, connection.port)
+        connection.on_end = self._announce(sock)
         handing_over = connection.loop.create_task(
             connection.loop.create_connection(
                 lambda: connection,
@@ -382,6 +396,35 @@ class Client:
         finally:
             if not connection.used:
                 sock.close()
+                connection.let_go()
+
+    async def _socket(self, host: str, port: int) -> socket.socket:
+        """A connected socket, by the way that is asked for."""
+        if not self.proxy:
+            return await open_socket(host, port, self.local_addr, self.sources)
+        try:
+            proxy = parse_proxy(self.proxy)
+        except ValueError as error:
+            raise OSError(str(error)) from None
+        return await open_through(proxy, host, port, self.local_addr)
+
+    def _detour(self) -> str:
+        try:
+            return f" through the proxy {parse_proxy(self.proxy)}" if self.proxy else ""
+        except ValueError:
+            return ""
+
+    def _announce(self, sock: socket.socket) -> Callable[[], object] | None:
+        """Tell of a socket that has been connected."""
+        if self.on_socket is None:
+            return None
+        try:
+            return self.on_socket(sock.getsockname()[:2], sock.getpeername()[:2])
+        except OSError:  # the peer has gone already, as the next step will find
+            return None
+        except Exception:
+            logger.exception("%s failed", describe(self.on_socket))
+            return None
 
     async def disconnect(self, reason: str = "disconnected on request") -> None:
         """Send what waits, close, and return when ``client_disconnect`` has fired; nothing happens if not connected.

@@ -101,6 +101,7 @@ class Connection(asyncio.Protocol):
         self.reason = ""  # a sentence, once it is known
         self.refusal: OSError | None = None  # why the connection was not good enough to be used
         self.used = False  # its owner has been told of it
+        self.on_end: Callable[[], object] | None = None  # to be called once, when the socket is given back
         self._owner = owner
         self._fingerprint = tls_fingerprint
         self._transport: asyncio.Transport | None = None
@@ -191,6 +192,7 @@ class Connection(asyncio.Protocol):
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.let_go()
         if self.refusal is not None:
             return
         self.closing = True
@@ -204,6 +206,12 @@ class Connection(asyncio.Protocol):
             self._schedule_pass()
         elif not self._passing:
             self._end()
+
+    def let_go(self) -> None:
+        """The socket is used no more."""
+        on_end, self.on_end = self.on_end, None
+        if on_end is not None:
+            on_end()
 
     def _end(self) -> None:
         if self._ended or self._lost is None:
@@ -359,6 +367,7 @@ class Connection(asyncio.Protocol):
         """End now, from another loop than the connection's own, which may never run again. Nothing more is told."""
         self.closing = self.asked = self._ended = True
         self.reason = reason
+        self.let_go()
         for _, sent in self._pacer.clear():
             sent.settle(reason)
         if self._transport is None or self.loop.is_closed():

@@ -12,7 +12,7 @@ import hmac
 import ipaddress
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain, zip_longest
@@ -65,19 +65,28 @@ def fingerprint_matches(certificate: bytes, fingerprint: str) -> bool:
     return hmac.compare_digest(fingerprint_of(certificate), fingerprint)
 
 
-async def open_socket(host: str, port: int, local_addr: str | None = None) -> socket.socket:
+async def open_socket(
+    host: str, port: int, local_addr: str | None = None, sources: Sequence[str] = ()
+) -> socket.socket:
     """Connect to the first address of ``host`` that answers; each further one starts a quarter second later.
 
-    ``local_addr`` is the address to connect from, which also decides between IPv6 and IPv4. The caller owns the
-    socket (non-blocking). Raises OSError, with the reasons of all addresses if they differ.
+    ``local_addr`` is the address to connect from, which also decides between IPv6 and IPv4. ``sources`` are addresses
+    to connect from where they fit, at most one of each family: they decide nothing. The caller owns the socket
+    (non-blocking). Raises OSError, with the reasons of all addresses if they differ.
     """
     addresses = _interleaved(await _resolve(host, port))
     if local_addr is not None:
-        family = socket.AF_INET6 if ":" in local_addr else socket.AF_INET
-        addresses = [address for address in addresses if address[0] == family]
+        sources = (local_addr,)
+    origins = {_family(source): source for source in sources}
+    if local_addr is not None:
+        addresses = [address for address in addresses if address[0] in origins]
         if not addresses:
             raise OSError(f"{host} has no address that can be reached from {local_addr}")
-    return await _race(addresses, local_addr)
+    return await _race(addresses, origins)
+
+
+def _family(address: str) -> int:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 async def _resolve(host: str, port: int) -> list[AddressInfo]:
@@ -99,14 +108,14 @@ def _interleaved(addresses: list[AddressInfo]) -> list[AddressInfo]:
     return [address for address in turns if address is not None][:ADDRESSES_LIMIT]
 
 
-async def _race(addresses: list[AddressInfo], local_addr: str | None) -> socket.socket:
+async def _race(addresses: list[AddressInfo], origins: Mapping[int, str]) -> socket.socket:
     waiting = list(addresses)
     running: set[asyncio.Task[socket.socket]] = set()
     errors: list[OSError] = []
     try:
         while waiting or running:
             if waiting:
-                task = asyncio.create_task(_connect(waiting.pop(0), local_addr), name="connect to an address")
+                task = asyncio.create_task(_connect(waiting.pop(0), origins), name="connect to an address")
                 running.add(task)
             done, running = await asyncio.wait(
                 running, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
@@ -147,17 +156,24 @@ def _close_result(task: asyncio.Task[socket.socket]) -> None:
         task.result().close()
 
 
-async def _connect(address: AddressInfo, local_addr: str | None) -> socket.socket:
+async def _connect(address: AddressInfo, origins: Mapping[int, str]) -> socket.socket:
     family, kind, proto, _, where = address
     sock = socket.socket(family, kind, proto)
     try:
         sock.setblocking(False)
         with suppress(OSError):  # a socket that can't is merely slower
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if local_addr is not None:
-            sock.bind((local_addr, 0))
+        if family in origins:
+            _bind(sock, origins[family])
         await asyncio.get_running_loop().sock_connect(sock, where)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _bind(sock: socket.socket, address: str) -> None:
+    try:
+        sock.bind((address, 0))
+    except OSError as error:
+        raise OSError(f"can't connect from {address}: {error.strerror}; this machine must have that address") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 
 import pytest
 
@@ -67,10 +68,23 @@ class Server:
 
 
 @dataclass
+class Ident:
+    """Notes the claims that hold."""
+
+    claims: list[tuple[str, str, int, str]] = field(default_factory=list)
+
+    def claim(self, local: tuple[str, int], remote: tuple[str, int], name: str) -> Callable[[], None]:
+        claim = (local[0], remote[0], remote[1], name)
+        self.claims.append(claim)
+        return lambda: self.claims.remove(claim)
+
+
+@dataclass
 class Scene:
     server: Server
     house: House
     upstreams: Upstreams
+    ident: Ident
 
     def user(self, number: int, *, enabled: bool = True) -> User:
         name = f"user{number}"
@@ -88,7 +102,9 @@ async def scene() -> AsyncIterator[Scene]:
     store = MemoryStore()
     store.attach(asyncio.get_running_loop())
     timers = LoopTimers(asyncio.get_running_loop())
-    upstreams = Upstreams(frozenset(), HostPacing(None), timers, store)
+    ident = Ident()
+    ranges = (ip_network("127.1.0.0/24"),)
+    upstreams = Upstreams(frozenset(), HostPacing(None), timers, store, ident=ident, source=ranges)
     house = House(
         store.load(),
         records=store,
@@ -99,7 +115,7 @@ async def scene() -> AsyncIterator[Scene]:
         version="1.0",
         connector=upstreams,
     )
-    yield Scene(server, house, upstreams)
+    yield Scene(server, house, upstreams, ident)
     await upstreams.close("the test is over")
     listening.close()
     await asyncio.gather(*server.tasks)
@@ -180,3 +196,18 @@ async def test_new_settings_cut_a_wait_short(scene: Scene) -> None:
     whole = replace(user.networks[0], servers=(Endpoint("127.0.0.1", scene.server.port, tls=False),))
     scene.house.replace(replace(user, networks=(whole,)))
     await scene.server.until("user1")
+
+
+async def test_each_user_has_an_address_and_is_claimed_while_connected(scene: Scene) -> None:
+    port = scene.server.port
+    users = [scene.user(1), scene.user(2)]
+    named = replace(users[0].networks[0], ident="ident1", bind="127.0.0.9")
+    scene.house.replace(replace(users[0], networks=(named,)))
+    scene.upstreams.start()
+    await scene.server.until("user1", "user2")
+    assert sorted(scene.ident.claims) == [
+        ("127.0.0.9", "127.0.0.1", port, "ident1"),
+        ("127.1.0.2", "127.0.0.1", port, "user2"),
+    ]
+    scene.house.replace(replace(users[1], enabled=False))
+    await until(lambda: len(scene.ident.claims) == 1)
