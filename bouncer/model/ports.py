@@ -144,3 +144,11 @@ class History(Protocol):
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """The position (a seq) of a device that is to miss the last ``lines`` text lines that are not older than
         ``since`` (milliseconds); 0 if nothing is kept."""
+
+
+class IdentClaims(Protocol):
+    """Whose a connection to a network is, for networks that ask by RFC 1413."""
+
+    def claim(self, local: tuple[str, int], remote: tuple[str, int], name: str) -> Callable[[], None]:
+        """Answer ``name`` for the connection between these two addresses (each a host's address as text and a port)
+        until what is returned is called; calling that again does no harm. Never raises."""
