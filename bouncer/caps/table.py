@@ -45,7 +45,8 @@ def plain_join(message: Message) -> Message:
 CAPABILITIES = (
     Capability("message-tags", wanted=True, hides=frozenset({"TAGMSG"})),
     Capability("server-time", wanted=True, tags=frozenset({"time"})),
-    Capability("batch", hides=frozenset({"BATCH"})),
+    Capability("batch", wanted=True, hides=frozenset({"BATCH"})),
+    Capability("labeled-response", wanted=True, offered=False),
     Capability("echo-message"),
     Capability("cap-notify", wanted=True),
     Capability("sasl", value="PLAIN", wanted=True),

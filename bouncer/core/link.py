@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
+from bouncer.core.ctcp import Ctcp
 from bouncer.core.resync import AFTER_JOIN, difference
 from bouncer.core.status import LinkStatus, Phase, printable
 from bouncer.core.wishes import Wishes
@@ -25,6 +26,7 @@ from bouncer.model.ports import Archive, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
 from bouncer.model.state import ChannelState, NetworkState
 from bouncer.upstream.asks import Asks
+from bouncer.upstream.labels import LABEL_CAPS, UNLABELLED, labelled
 from bouncer.upstream.tracked import SHOWN, Effect, Row
 
 TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than a day is wrong (design 3.3)
@@ -34,8 +36,9 @@ DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 # What is said to these has passwords in it and is not kept.
 SECRET_TARGETS = frozenset({"nickserv", "authserv", "userserv", "q", "x"})
-# What the client library asks for itself, to get the wanted nick back; its answers are nobody's news.
-OUR_QUESTIONS = frozenset({"ISON", "NICK"})
+# What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
+# which is everybody's.
+OUR_QUESTIONS: Mapping[str, str | None] = MappingProxyType({"ISON": NOBODY, "NICK": NOBODY, "JOIN": None})
 CANNOT_JOIN = frozenset({"403", "405", "407", "437", "470", "471", "473", "474", "475", "476", "477", "489", "520"})
 
 
@@ -73,6 +76,7 @@ class Link:
         self._screen: CaseMap[ChannelState] = CaseMap()  # channels that clients still show and we are not in yet
         self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
         self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
+        self._ctcp = Ctcp(version)
         self._wishes = Wishes(self.state.isupport.fold, self._keep_channels)
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
@@ -117,7 +121,7 @@ class Link:
     def attach(self, session: Attached, position: int) -> None:
         """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
         self.sessions.append(session)
-        greeting = b"".join(session.rendered(message) for message in welcome(self, self._version))
+        greeting = b"".join(session.rendered(message) for message in welcome(self, self._version, session.arrival.nick))
         session.start(greeting, position)
         if self.down:
             session.reply(self._note(f"{self.down}."))
@@ -127,6 +131,7 @@ class Link:
         if session in self.sessions:
             self.sessions.remove(session)
             self.confirm(session)
+        self._asks.gone(session, NOBODY)
         self.log.trim()
 
     def confirm(self, session: Attached) -> None:
@@ -165,14 +170,15 @@ class Link:
                 continue
             kind, target = effect
             unseen = bool(self._screen or wishes.detached) and self._is_unseen(message, target)
-            if unseen and not kind:
-                continue
             time = self._said_at(message, stamp, now) if message.tagtext else stamp
             only: object = NOBODY if unseen else None
-            if not kind and self._asks:
-                only = self._asks.answer(message, state.isupport.fold, now)
+            if not kind:
+                if self._asks:
+                    only = self._asks.answer(message, state.isupport.fold, now) or only
                 if only is NOBODY:
                     continue
+                if message.command == "PRIVMSG":
+                    self._asked_by_ctcp(message, now)
             entry = log.append(message, time, kind, target, only=only)
             if kind:
                 kept.append(entry)
@@ -264,6 +270,20 @@ class Link:
             if self.sessions:
                 self._show(supports(self))
 
+    def _asked_by_ctcp(self, message: Message, now: float) -> None:
+        """A CTCP: the devices answer it, or, if none is there and it is for us alone, we do."""
+        self._ctcp.asked(message, self.state.isupport.fold, now)
+        if not self.sessions and self.state.is_me(message.param(0)):
+            answer = self._ctcp.answer(message, now)
+            if answer is not None:
+                self._send_own(answer)
+
+    def _batched(self, message: Message) -> None:
+        self._asks.batch(message, self._timers.now())
+
+    def _acknowledged(self, message: Message) -> None:
+        self._asks.acknowledged(message)
+
     def _joined(self, message: Message) -> None:
         if self.state.is_me(message.nick):
             self._wishes.joined(message.param(0))
@@ -314,10 +334,17 @@ class Link:
             self._wishes.asked(names, out.param(1).split(","))
             if all(name in self.state.channels for name in names):
                 return  # it was detached, and is on the screens again
+        out = self._labelled(out)
         self._waiting[id(out)] = (out, session)
         if len(self._waiting) > WAITING_LIMIT or self.uplink is None or not self.uplink.send(out):
             self._waiting.pop(id(out), None)
             session.reply(self._note(f"Not sent, too much is waiting already: {_quoted(out)}"))
+
+    def _labelled(self, message: Message) -> Message:
+        """The line with a label to know its answer by, where the network takes labels."""
+        if self.state.caps >= LABEL_CAPS and message.command not in UNLABELLED:
+            return labelled(message, self._asks.next_label())
+        return message
 
     def _part_from_screens(self, message: Message) -> None:
         """Channels that we are not in, but will be or were, are left at once; the network may not know of them."""
@@ -343,7 +370,9 @@ class Link:
             session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
 
     def _outgoing(self, message: Message) -> Message | None:
-        """The line with only those tags that the network takes; None if nothing is left of it."""
+        """The line with only those tags that the network takes; None if nothing is left of it, or it comes late."""
+        if message.command == "NOTICE" and self._ctcp.is_late(message, self.state.isupport.fold, self._timers.now()):
+            return None
         if message.source:  # who a client is, the network knows; what it calls itself is dropped
             message = Message.parse(message.body.partition(b" ")[2])
         if "message-tags" in self.state.caps:
@@ -367,7 +396,7 @@ class Link:
             found = self._waiting.pop(id(message), None)
             if found is None:
                 if message.command in OUR_QUESTIONS:
-                    self._asks.note(message, NOBODY, self.state.isupport.fold, now)
+                    self._asks.note(message, OUR_QUESTIONS[message.command], self.state.isupport.fold, now)
                 continue
             session = found[1]
             self._asks.note(message, session, self.state.isupport.fold, now)
@@ -510,6 +539,8 @@ _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType
         numerics.RPL_WELCOME: Link._named,
         numerics.RPL_ENDOFMOTD: Link._greeted,
         numerics.ERR_NOMOTD: Link._greeted,
+        "BATCH": Link._batched,
+        "ACK": Link._acknowledged,
     }
 )
 # What a client may say of channels while its network is away.

@@ -34,7 +34,9 @@ class Lobby:
     def attach(self, session: Attached, networks: list[str]) -> None:
         """Let a client in, and tell it what it can choose from."""
         self.sessions.append(session)
-        session.start(b"".join(session.rendered(message) for message in welcome(self, self._version)), 0)
+        session.start(
+            b"".join(session.rendered(message) for message in welcome(self, self._version, session.arrival.nick)), 0
+        )
         names = ", ".join(networks) or "none yet: /msg *bouncer help network create"
         text = f"You are not attached to a network. Log in as user/network; yours: {names}"
         session.reply(note(self.state.nick, text))

@@ -12,6 +12,7 @@ from bouncer.irc import numerics
 from bouncer.irc.fit import pack
 from bouncer.irc.isupport import ISupport
 from bouncer.irc.message import Message
+from bouncer.irc.source import format_source
 from bouncer.model.state import ChannelState
 
 NAMES_BUDGET = 380  # bytes of nicks in one 353: 512 less CRLF, a server's name, our nick and the channel
@@ -29,8 +30,8 @@ def note(nick: str, text: str) -> Message:
     return Message.lenient("NOTICE", nick or "*", text, source=SERVICE_SOURCE)
 
 
-def welcome(place: Place, version: str) -> Iterator[Message]:
-    """All that is said between the login and the first text."""
+def welcome(place: Place, version: str, guess: str = "") -> Iterator[Message]:
+    """All that is said between the login and the first text, to a client that calls itself ``guess``."""
     state = place.state
     nick, server = state.nick, place.server
     own_words = {
@@ -47,6 +48,8 @@ def welcome(place: Place, version: str) -> Iterator[Message]:
     yield from motd(place)
     if state.umodes:
         yield Message.lenient(numerics.RPL_UMODEIS, nick, "+" + "".join(sorted(state.umodes)), source=server)
+    if guess and guess != nick:  # not every client takes its nick from 001
+        yield Message.lenient("NICK", nick, source=format_source(guess, state.user, state.host))
     for name, channel in place.channels.items():
         if not place.is_detached(name):
             yield from joined(place, channel)

@@ -1,176 +1,193 @@
 """Who asked: from a network's answer back to the client whose command it answers.
 
-Owns the table of commands and the numerics that answer them. An asker is a value that comes back; what it is is
-not known here.
+Owns the commands on their way. An asker is a value that comes back; what it is is not known here. Which numerics answer
+which command is the table of `questions`.
 
-A server answers in order of the commands it got. So an answer belongs to the oldest command on its way that takes it;
-one that names its subject (a nick, a channel) to the oldest that asked about that. Commands that are answered only if
-they fail are done when a later one gets its answer.
+An answer with a label of ours names its command (see `labels`). Without one: a server answers in order of the commands
+it got. So an answer belongs to the oldest command on its way that takes it, and one that names its subject (a nick, a
+channel) to the oldest that asked about that. Commands that may be answered with nothing are done when a later one gets
+its answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from itertools import chain
 from typing import Generic, TypeVar
 
 from bouncer.irc.casemap import Fold
 from bouncer.irc.message import Message
+from bouncer.upstream.labels import Labels
+from bouncer.upstream.questions import ANY, KNOWN, Question, question_of
 
 A = TypeVar("A")
 
 PATIENCE = 60.0  # seconds; an answer that has not come by then will not, and must not wait for somebody else's
 PENDING_LIMIT = 1000  # commands on their way; flood control lets a tenth of that out in PATIENCE
+TRAIL = 5.0  # seconds in which lines may follow the end of an answer (329 after 324, 318 after 401)
 
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What answers a command. ``replies`` come before the end, any of ``ends`` is the last; ``errors`` end it too.
-
-    ``subjects``: for a numeric, which parameter names what was asked about (the command's own parameter ``about``).
-    """
-
-    replies: frozenset[str] = frozenset()
-    ends: frozenset[str] = frozenset()
-    errors: frozenset[str] = frozenset()
-    about: int = 0
-    subjects: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def silent(self) -> bool:
-        """Answered only if it fails."""
-        return not self.replies and not self.ends
-
-
-def _set(text: str) -> frozenset[str]:
-    found: set[str] = set()
-    for word in text.split():
-        first, _, last = word.partition("-")
-        found.update(f"{number:03}" for number in range(int(first), int(last or first) + 1))
-    return frozenset(found)
-
-
-def _named(replies: str, ends: str, errors: str, about: int = 0, at: int = 1, **others: int) -> Question:
-    """A question whose answers name their subject in parameter ``at``, or where ``others`` (n353=2) say."""
-    subjects = dict.fromkeys(_set(f"{replies} {ends} {errors}"), at)
-    subjects.update({name[1:]: place for name, place in others.items()})
-    return Question(_set(replies), _set(ends), _set(errors), about, MappingProxyType(subjects))
-
-
-def _plain(replies: str, ends: str, errors: str = "") -> Question:
-    return Question(_set(replies), _set(ends), _set(errors))
-
-
-_TEXT = _named("", "", "401 403 404 407 408 411-415 477 482 486 489 492 531 716 717 742", at=1)
-_CHANNEL = "403 442 461 476 479 482"
-_WHOIS = "276 301 307 310-313 316 317 319 320 330 335 337 338 344 378 379 401 402 671 672 760"
-
-QUESTIONS: Mapping[str, Question] = MappingProxyType(
-    {
-        "PRIVMSG": _TEXT,
-        "NOTICE": _TEXT,
-        "TAGMSG": _TEXT,
-        "JOIN": _named("", "", "403 405 407 437 448 470 471 473-477 479 489 495 520"),
-        "PART": _named("", "", _CHANNEL),
-        "KICK": _named("", "", f"{_CHANNEL} 401 441 484 485 972"),
-        "NICK": _plain("", "", "431-433 435-438 447 484 495"),
-        "INVITE": _plain("336 346", "337 341 347", f"{_CHANNEL} 401 443 518"),
-        "KNOCK": _plain("", "710 711", "401 403 480 712-714"),
-        "TOPIC": _named("332", "331 333", _CHANNEL),
-        "MODE": _plain(
-            "324 346 348 367 728", "221 329 347 349 368 729", f"{_CHANNEL} 401 467 472 477 478 501 502 696 974"
-        ),
-        "NAMES": _named("353", "366", "401 403", n353=2),
-        "WHO": _plain("352 354", "315", "401-403 416 522"),
-        "WHOIS": _named(_WHOIS, "318", "431", about=-1),
-        "WHOWAS": _named("312 314 330 338 378 379 406", "369", "431"),
-        "LIST": _plain("321 322", "323", "402 416"),
-        "USERHOST": _plain("", "302"),
-        "ISON": _plain("", "303"),
-        "TIME": _plain("", "391", "402"),
-        "VERSION": _plain("", "351", "402"),
-        "MOTD": _plain("372 375", "376 422", "402"),
-        "LUSERS": _plain("250-255 265", "266", "402"),
-        "ADMIN": _plain("256-258", "259", "402 423"),
-        "INFO": _plain("371 373", "374", "402"),
-        "STATS": _plain("210-218 220-250", "219", "402 481"),
-        "LINKS": _plain("364", "365", "402"),
-        "MAP": _plain("006 015", "007 017", "481"),
-        "TRACE": _plain("200-208 261", "262", "402"),
-        "USERS": _plain("392 393", "394 395", "402 424 446"),
-        "HELP": _plain("704 705", "706", "524"),
-        "HELPOP": _plain("290-294 704 705", "706", "524"),
-        "OPER": _plain("", "381", "464 491"),
-        "KILL": _named("", "", "401 481 483"),
-        "WALLOPS": _plain("", "", "481"),
-        "SILENCE": _plain("271", "272", "511"),
-        "ACCEPT": _plain("281", "282", "456-458"),
-    }
-)
-_ANY = Question()
 # These name in their first parameter after our nick the command that they are about.
 _ABOUT_A_COMMAND = frozenset({"263", "421", "461"})
 _STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
 
 
 @dataclass(slots=True)
-class _Pending(Generic[A]):
+class _Ask(Generic[A]):
     command: str
     question: Question
-    subject: str
-    asker: A
+    subjects: frozenset[str]  # folded
+    asker: A | None
     sent: float
+    left: int  # ends that are to come
+    ended: float = 0.0
+    closing: set[str] = field(default_factory=set)  # what may still follow the end
 
 
 class Asks(Generic[A]):
     """The commands of one connection that are on their way. Times are seconds; ``fold`` is the network's."""
 
     def __init__(self) -> None:
-        self._pending: list[_Pending[A]] = []
+        self._pending: list[_Ask[A]] = []
+        self._last: _Ask[A] | None = None  # whose answer has just ended
+        self._labels: Labels[_Ask[A]] = Labels()
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return len(self._pending) + len(self._labels) + (self._last is not None)
 
-    def note(self, message: Message, asker: A, fold: Fold, now: float) -> None:
-        """A command of ``asker`` has gone out."""
+    def next_label(self) -> str:
+        """A label for a command; with it, :meth:`note` and :meth:`answer` go by that."""
+        return self._labels.next()
+
+    def note(self, message: Message, asker: A | None, fold: Fold, now: float) -> None:
+        """A command of ``asker`` has gone out. What a command of None is answered is for all."""
         self._heal(now)
-        question = QUESTIONS.get(message.command, _ANY)
-        subject = message.params[question.about] if message.params else ""
-        if len(self._pending) < PENDING_LIMIT:
-            self._pending.append(_Pending(message.command, question, fold(subject), asker, now))
+        question = question_of(message)
+        names = question.asked(message)
+        ask = _Ask(message.command, question, frozenset(map(fold, names)), asker, now, question.count(message, names))
+        label = message.tags.get("label") if message.tagtext else None
+        if label is not None:
+            self._labels.note(label, ask, now)
+        elif len(self._pending) < PENDING_LIMIT:
+            self._pending.append(ask)
+
+    def gone(self, asker: A, heir: A) -> None:
+        """``asker`` has left; what it asked is ``heir``'s."""
+        last = [self._last] if self._last is not None else []
+        for ask in chain(self._pending, self._labels, last):
+            if ask.asker == asker:
+                ask.asker = heir
+
+    def batch(self, message: Message, now: float) -> None:
+        """The network has begun or ended a batch."""
+        self._labels.batch(message, now)
+
+    def acknowledged(self, message: Message) -> None:
+        """The network has done a command and has nothing to say, or not yet: another server may, without our label."""
+        ask = self._labels.take(message)
+        if ask is not None and not ask.question.quiet and len(self._pending) < PENDING_LIMIT:
+            self._pending.append(ask)
 
     def answer(self, message: Message, fold: Fold, now: float) -> A | None:
         """Whose command this line answers, None if it is for all."""
-        pending = self._pending
-        if not pending:
-            return None
+        if message.tagtext and self._labels:
+            labelled = self._labels.find(message, now)
+            if labelled is not None:
+                return labelled.asker if _is_answer(labelled.question, message) else None
         self._heal(now)
         command = message.command
+        if not self._pending and self._last is None:
+            return None
         if command in _ABOUT_A_COMMAND or command in _STANDARD_REPLIES:
-            named = message.param(0 if command in _STANDARD_REPLIES else 1).upper()
-            found = next((place for place, ask in enumerate(pending) if ask.command == named), None)
-            return None if found is None else self._take(found, ends=command != "NOTE")
-        for place, ask in enumerate(pending):
-            question = ask.question
-            ends = command in question.ends or command in question.errors
-            if (ends or command in question.replies) and self._is_about(ask, message, fold):
-                return self._take(place, ends=ends)
-        return None
+            return self._refused(message, fold, now)
+        last = self._last
+        if last is not None and command in last.closing and last.question.is_about(last.subjects, message, fold):
+            last.closing.discard(command)
+            return _for(last, command)
+        place = self._find(message, fold)
+        if place is None:
+            return self._only_unknown(command)
+        return self._take(place, message, now)
 
-    def _is_about(self, ask: _Pending[A], message: Message, fold: Fold) -> bool:
-        place = ask.question.subjects.get(message.command)
-        return place is None or not ask.subject or fold(message.param(place)) in ask.subject.split(",")
+    def _find(self, message: Message, fold: Fold) -> int | None:
+        """The place of the oldest that takes it."""
+        places = [place for place, ask in enumerate(self._pending) if message.command in ask.question.taken]
+        for place in places:
+            ask = self._pending[place]
+            if ask.question.is_about(ask.subjects, message, fold):
+                return place
+        # a server may say the subject in words of its own
+        return next((place for place in places if message.command in self._pending[place].question.loose), None)
 
-    def _take(self, place: int, *, ends: bool) -> A:
-        """The asker at that place; those before it that would only have been told of a failure have had none."""
+    def _refused(self, message: Message, fold: Fold, now: float) -> A | None:
+        """A line that names the command it is about; standard replies may say more of it."""
+        command = message.command
+        standard = command in _STANDARD_REPLIES
+        named = message.param(0 if standard else 1).upper()
+        places = [place for place, ask in enumerate(self._pending) if ask.command == named]
+        if not places:
+            return None
+        context = set(map(fold, message.params[2:-1])) if standard else set[str]()
+        place = next((place for place in places if self._pending[place].subjects & context), places[0])
+        if standard and command != "FAIL":
+            return self._pending[place].asker
+        refused = self._pending[place]
+        refused.closing.update(refused.question.ends)
+        return self._end(place, now)
+
+    def _only_unknown(self, command: str) -> A | None:
+        """A numeric that no command of the table takes answers the one command that is not in it."""
+        if not command.isdecimal() or (command in KNOWN and command[0] not in "45"):
+            return None
+        unknown: Iterator[_Ask[A]] = (ask for ask in self._pending if ask.question is ANY)
+        first = next(unknown, None)
+        return first.asker if first is not None and next(unknown, None) is None else None
+
+    def _take(self, place: int, message: Message, now: float) -> A | None:
+        ask = self._pending[place]
+        question, command = ask.question, message.command
+        self._last = None  # the server has gone on to this one
+        if command in question.ends:
+            ask.left -= question.ended_by(message)
+        elif command in question.errors and (ask.left == 1 or question.each):
+            ask.left -= 1
+        else:
+            return _for(ask, command)
+        if ask.left <= 0:
+            ask.closing.update(question.after)
+            if command in question.errors:
+                ask.closing.update(question.ends)
+            self._end(place, now)
+        return _for(ask, command)
+
+    def _end(self, place: int, now: float) -> A | None:
+        """The one at that place is done. So are those before it that needed no answer, and those of its kind that are
+        answered in order: theirs is lost."""
         pending = self._pending
-        taken = pending[place]
-        rest = pending[place + 1 :] if ends else pending[place:]
-        self._pending = [ask for ask in pending[:place] if not ask.question.silent] + rest
-        return taken.asker
+        done = pending[place]
+        ordered = done.question if done.question.ordered else None
+        earlier = [ask for ask in pending[:place] if not ask.question.quiet and ask.question is not ordered]
+        self._pending = earlier + pending[place + 1 :]
+        if done.closing:
+            self._last = done
+            done.ended = now
+        return done.asker
 
     def _heal(self, now: float) -> None:
         pending = self._pending
         if pending and now - pending[0].sent > PATIENCE:
             self._pending = [ask for ask in pending if now - ask.sent <= PATIENCE]
+        if self._last is not None and now - self._last.ended > TRAIL:
+            self._last = None
+
+
+def _for(ask: _Ask[A], command: str) -> A | None:
+    return None if command in ask.question.shared else ask.asker
+
+
+def _is_answer(question: Question, message: Message) -> bool:
+    """Whether a line that a labelled command caused is for its asker; else it is news."""
+    command = message.command
+    if command.isdecimal():
+        return command not in question.shared
+    return command in _STANDARD_REPLIES or (command == "NOTICE" and "!" not in message.source)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bouncer.irc.casemap import fold_rfc1459 as fold
 from bouncer.irc.message import Message
-from bouncer.upstream.asks import PATIENCE, PENDING_LIMIT, QUESTIONS, Asks
+from bouncer.upstream.asks import PATIENCE, PENDING_LIMIT, Asks
+from bouncer.upstream.questions import QUESTIONS
 
 
 class Wire:
