@@ -54,7 +54,17 @@ _STATES: Mapping[Trying, str] = MappingProxyType(
     }
 )
 # What a network is told only when a connection begins.
-_AT_CONNECT = ("servers", "ident", "realname", "server_password", "sasl", "tls_fingerprint", "bind", "proxy")
+_AT_CONNECT = (
+    "servers",
+    "ident",
+    "realname",
+    "server_password",
+    "sasl",
+    "tls_fingerprint",
+    "bind",
+    "proxy",
+    "encoding",
+)
 
 
 class IdentClaims(Protocol):
@@ -164,6 +174,7 @@ class Upstream:
         client.pace = pace_of(network.flood)
         client.local_addr = network.bind or None
         client.proxy = network.proxy
+        client.encoding = network.encoding
         client.sources = source_addresses(self._source, self.link.user.id)
         # through a proxy, the one whom a server could ask who we are is the proxy
         client.on_socket = self._claim if self._ident is not None and not network.proxy else None

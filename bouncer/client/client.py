@@ -8,7 +8,6 @@ a session needs (registration, answering PING, coming back): those are handlers 
 from __future__ import annotations
 
 import asyncio
-import codecs
 import logging
 import os
 import re
@@ -21,9 +20,10 @@ from bouncer.client.commands import render_command
 from bouncer.client.connection import Connection, NotConnected, Sent
 from bouncer.client.dialing import normal_fingerprint, open_socket, shared_tls_context
 from bouncer.client.dispatch import Arguments, Dispatcher, F, Listener, Waiter, Where, describe
-from bouncer.client.events import decoder, event_arguments, event_key
+from bouncer.client.events import event_arguments, event_key
 from bouncer.client.pacing import RANKS, Pace, Rank
 from bouncer.client.proxy import open_through, parse_proxy
+from bouncer.irc.encoding import line_encoding
 from bouncer.irc.framing import BODY_LIMIT, DOWNSTREAM_TAG_LIMIT
 from bouncer.irc.message import Message
 
@@ -61,13 +61,15 @@ class Client:
 
     ``ssl``: True verifies the server's certificate, an ``SSLContext`` decides for itself (see :func:`tls_context` for
     client certificates), False is plain text. ``tls_fingerprint`` is the SHA-256 of the server's certificate in hex,
-    colons optional: it is then compared instead of looking at who signed it. ``encoding`` is for text that is not
-    UTF-8, and for what we send. ``local_addr`` is the address to connect from; ``sources`` are addresses to connect
-    from if they are of the server's family (at most one of each), where neither that nor a proxy is given. ``proxy`` is
-    the URL of one, as in ``socks5://user:password@host:port`` (or ``socks4://``, ``http://``), "" for none: it
-    resolves the host's name, and ``local_addr`` is then where it is reached from. ``on_socket(local, remote)`` is
-    called with both addresses (host, port) of a connected socket before anything is said over it; what it returns, if
-    anything, is called when that connection has ended. ``pace`` is flood control, None for none. Times are seconds.
+    colons optional: it is then compared instead of looking at who signed it.
+    ``encoding`` is for text that is not UTF-8, and for what we send; what it lacks goes out as a question mark.
+    ``local_addr`` is the address to connect from; ``sources`` are addresses to connect from if they are of the
+    server's family (at most one of each), where neither that nor a proxy is given.
+    ``proxy`` is the URL of one, as in ``socks5://user:password@host:port`` (or ``socks4://``, ``http://``), "" for
+    none: it resolves the host's name, and ``local_addr`` is then where it is reached from.
+    ``on_socket(local, remote)`` is called with both addresses (host, port) of a connected socket before anything is
+    said over it; what it returns, if anything, is called when that connection has ended.
+    ``pace`` is flood control, None for none. Times are seconds.
 
     All of these may be set as attributes; connecting takes them as they are then. ``pace`` holds at once.
     """
@@ -141,15 +143,13 @@ class Client:
 
     @property
     def encoding(self) -> str:
-        """For text that is not UTF-8, and for what we send. Setting an unknown one raises LookupError."""
+        """That of text which is not UTF-8, and of what we send. Setting one that is not usable raises ValueError."""
         return self._encoding
 
     @encoding.setter
     def encoding(self, encoding: str) -> None:
-        self._decode = decoder(encoding)
+        self._lines = line_encoding(encoding)
         self._encoding = encoding
-        # bytes that were not UTF-8 when they came go out again as they were
-        self._encoding_errors = "surrogateescape" if codecs.lookup(encoding).name == "utf-8" else "strict"
 
     @property
     def tls_fingerprint(self) -> str | None:
@@ -321,6 +321,7 @@ class Client:
                 pace=self._pace,
                 line_limit=BODY_LIMIT,
                 tls_fingerprint=self._tls_fingerprint,
+                encoding=self._lines,
             )
         )
         attempt.task = loop.create_task(self._dial(attempt), name=f"connect to {self.host}:{self.port}")
@@ -492,7 +493,7 @@ class Client:
             if message.command in dispatcher.slots:
                 if connection is not self._connection:
                     return
-                arguments = event_arguments(message, self._decode)
+                arguments = event_arguments(message)
                 dispatcher.fire(message.command, arguments, connection.loop, connection)
 
     def lines_sent(self, messages: list[Message], now: float) -> None:
@@ -522,18 +523,15 @@ class Client:
         ValueError for an unknown command, a missing, unknown or unfit argument, CR, LF or NUL anywhere, or a line that
         is too long; NotConnected (a ConnectionError) without a connection; SendQueueFull if too much is waiting.
         """
-        return self._send(Message.parse(self._encoded(render_command(command, arguments))))
+        return self._send(Message.parse(_bytes(render_command(command, arguments))))
 
     def send_raw(self, line: bytes | str | Message) -> Sent:
         """Send one line of any kind, given without a line end. As :meth:`send`, also in what it raises."""
         if not isinstance(line, Message):
-            line = Message.parse(self._encoded(line) if isinstance(line, str) else line)
+            line = Message.parse(_bytes(line) if isinstance(line, str) else line)
         if not line.command:
             raise ValueError("a line needs a command")
         return self._send(line)
-
-    def _encoded(self, text: str) -> bytes:
-        return text.encode(self._encoding, self._encoding_errors)
 
     def _send(self, message: Message) -> Sent:
         raw = message.raw
@@ -541,11 +539,18 @@ class Client:
             raise ValueError("a line of IRC can't hold CR, LF or NUL")
         if len(raw) + 2 > self._line_limit:
             body = len(message.body) + 2
-            if body > self._line_limit or len(raw) + 2 - body > DOWNSTREAM_TAG_LIMIT:
+            if self._lines is not None:  # it counts what goes out; that may also be longer: then it is cut
+                body = min(body, self._lines.length(raw) + 2)
+            if body > self._line_limit or len(raw) - len(message.body) > DOWNSTREAM_TAG_LIMIT:
                 raise ValueError(f"the line is too long: {len(raw)} bytes")
         if self._connection is None:
             raise NotConnected("not connected")
         return self._connection.send(message, RANKS.get(message.command, Rank.TEXT))
+
+
+def _bytes(text: str) -> bytes:
+    """Bytes that were not UTF-8 when they came go out again as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def reason_of(error: BaseException) -> str:

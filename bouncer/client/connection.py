@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 
 from bouncer.client.dialing import fingerprint_matches, fingerprint_of
 from bouncer.client.pacing import Pace, Pacer, Rank
+from bouncer.irc.encoding import LineEncoding
 from bouncer.irc.framing import UPSTREAM_TAG_LIMIT, Framer
 from bouncer.irc.message import Message
 
@@ -89,6 +90,7 @@ class Connection(asyncio.Protocol):
         pace: Pace | None,
         line_limit: int,
         tls_fingerprint: str | None,
+        encoding: LineEncoding | None = None,
     ) -> None:
         self.number = next(_numbers)
         self.host = host
@@ -104,6 +106,7 @@ class Connection(asyncio.Protocol):
         self.on_end: Callable[[], object] | None = None  # to be called once, when the socket is given back
         self._owner = owner
         self._fingerprint = tls_fingerprint
+        self._encoding = encoding  # None: lines are UTF-8 on the wire, too
         self._transport: asyncio.Transport | None = None
         self._framer = Framer(UPSTREAM_TAG_LIMIT, line_limit, cut=True)
         self._pacer: Pacer[tuple[Message, Sent]] = Pacer(pace)
@@ -153,6 +156,8 @@ class Connection(asyncio.Protocol):
         lines = self._framer.feed(data)
         if not lines:
             return
+        if self._encoding is not None:
+            lines = list(map(self._encoding.decode, lines))
         if self._backlog or len(lines) > LINES_PER_PASS or self._stopped:
             self._backlog.extend(lines)
             self._update_reading()
@@ -327,7 +332,7 @@ class Connection(asyncio.Protocol):
                 break
             pieces = []
             for message, _ in items:
-                pieces.append(message.raw)
+                pieces.append(message.raw if self._encoding is None else self._encoded(message.raw))
                 pieces.append(b"\r\n")
             self._transport.write(b"".join(pieces))
             for _, sent in items:
@@ -340,6 +345,10 @@ class Connection(asyncio.Protocol):
             deadline = self._pacer.deadline(self.loop.time())
             assert deadline is not None
             self._pace_timer = self.loop.call_at(deadline, self.flush)
+
+    def _encoded(self, line: bytes) -> bytes:
+        assert self._encoding is not None
+        return self._encoding.encode(line, self._framer.body_limit - len(b"\r\n"))
 
     # --- the end --------------------------------------------------------------------------------------------------
 

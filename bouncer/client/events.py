@@ -6,8 +6,6 @@ event; the table only adds names. What a line does not have is empty: nothing he
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bouncer.irc import numerics
@@ -19,8 +17,6 @@ NUMERICS_BY_NAME: dict[str, str] = {
     for name, value in vars(numerics).items()
     if name.startswith(("RPL_", "ERR_")) and isinstance(value, str)
 }
-
-Decode = Callable[[str], str]
 
 
 def event_key(event: str) -> str:
@@ -81,32 +77,14 @@ SHAPES: dict[str, Shape] = {
 }
 
 
-def decoder(encoding: str) -> Decode | None:
-    """How to read text that is not UTF-8; None leaves its bytes as lone surrogates (``surrogateescape``).
-
-    UTF-8 is always tried first, since networks mix both. Raises LookupError for an unknown encoding.
-    """
-    if codecs.lookup(encoding).name == "utf-8":
-        return None
-
-    def decode(text: str) -> str:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return text.encode("utf-8", "surrogateescape").decode(encoding, "replace")
-        return text
-
-    return decode
-
-
-def event_arguments(message: Message, decode: Decode | None = None) -> dict[str, Any]:
+def event_arguments(message: Message) -> dict[str, Any]:
     """The keyword arguments for one line.
 
     Always there: ``line`` (the Message), ``command`` (upper case), ``params`` (list of str), ``tags`` (dict), and
     ``nick``, ``user``, ``host`` of its source (a server's name is ``host`` alone). The table adds the rest.
     """
     command = message.command
-    params = message.params if decode is None else [decode(param) for param in message.params]
+    params = message.params
     nick, user, host = parse_source(message.source)
     if "." in nick and not user and not host:  # no nick has a dot: this is a server
         nick, host = "", nick

@@ -94,13 +94,44 @@ def test_another_encoding_holds_both_ways(play: Play) -> None:
             visitor = await met(client, server)
             visitor.say(b"PRIVMSG #c :caf\xe9")
             assert (await client.wait("privmsg", SOON))["message"] == "café"
+            visitor.say("PRIVMSG #c :café")
+            assert (await client.wait("privmsg", SOON))["message"] == "café"
             client.send("privmsg", target="#c", message="café")
-            with pytest.raises(ValueError):
-                client.send("privmsg", target="#c", message="\u2713")
+            client.send("privmsg", target="#c", message="\u2713")
+            client.send("privmsg", target="#c", message="é" * 400)  # too long only in UTF-8
+            with pytest.raises(ValueError, match="too long"):
+                client.send("privmsg", target="#c", message="é" * 500)
             await client.disconnect()
-            assert await visitor.rest() == b"PRIVMSG #c :caf\xe9\r\n"
+            sent = [b"PRIVMSG #c :caf\xe9", b"PRIVMSG #c :?", b"PRIVMSG #c :" + b"\xe9" * 400]
+            assert (await visitor.rest()).split(b"\r\n") == [*sent, b""]
 
     play(test())
+
+
+def test_taps_see_utf_8_in_a_flood_too(play: Play) -> None:
+    async def test() -> None:
+        async with FakeServer() as server:
+            client = plain_client(server, encoding="koi8-r")
+            got: list[bytes] = []
+            sent: list[bytes] = []
+            client.tap(lambda messages, now: got.extend(message.raw for message in messages))
+            client.tap_sent(lambda messages, now: sent.extend(message.raw for message in messages))
+            visitor = await met(client, server)
+            line = "PRIVMSG #c :привет"
+            visitor.say(*[line.encode("koi8-r")] * (2 * LINES_PER_PASS), "NOTICE x :end")
+            await client.wait("notice", SOON)
+            assert set(got[:-1]) == {line.encode()}
+            await client.send_raw(line)
+            assert sent == [line.encode()]
+            await client.disconnect()
+            assert await visitor.rest() == line.encode("koi8-r") + b"\r\n"
+
+    play(test())
+
+
+def test_an_encoding_that_lines_can_not_be_in_is_refused() -> None:
+    with pytest.raises(ValueError, match="no encoding that IRC lines can be in"):
+        Client("irc.example", 6697, encoding="utf-16")
 
 
 def test_a_server_that_speaks_first_is_heard_after_client_connect(play: Play, certificate: Certificate) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bouncer.client.events import decoder, event_arguments, event_key
+from bouncer.client.events import event_arguments, event_key
 from bouncer.irc.message import Message
 
 LINES: list[tuple[bytes, dict[str, Any]]] = [
@@ -55,17 +55,12 @@ def test_a_numeric_is_known_by_its_name_too() -> None:
     assert event_key("privMsg") == "PRIVMSG"
 
 
-def test_bytes_that_are_no_utf8_are_kept_or_read_as_the_encoding_says() -> None:
+def test_bytes_that_are_no_utf8_are_kept() -> None:
     message = Message.parse(b":b!b@h PRIVMSG #c :caf\xe9")
     assert event_arguments(message)["message"].encode("utf-8", "surrogateescape") == b"caf\xe9"
-    assert event_arguments(message, decoder("latin-1"))["message"] == "café"
-    utf8 = Message.parse(":b!b@h PRIVMSG #c :café".encode())
-    assert event_arguments(utf8, decoder("latin-1"))["message"] == "café"
-    with pytest.raises(LookupError):
-        decoder("no-such-encoding")
 
 
 @given(st.binary())
 def test_no_line_raises(line: bytes) -> None:
-    arguments = event_arguments(Message.parse(line), decoder("latin-1"))
+    arguments = event_arguments(Message.parse(line))
     assert arguments["params"] is not None
