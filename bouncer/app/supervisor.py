@@ -99,7 +99,8 @@ async def _greet(bouncer: Bouncer) -> None:
             print("\n".join(started(addresses, fingerprint)), flush=True)
         return
     password = generated_password()
-    user = User(house.new_user_id(), FIRST_USER, await bouncer.passwords.hash(password), admin=True)
+    password_hash, scram = await bouncer.passwords.hash(password), await bouncer.passwords.scram(password)
+    user = User(house.new_user_id(), FIRST_USER, password_hash, scram, admin=True)
     try:
         print("\n".join(first_start(FIRST_USER, password, addresses, fingerprint)), flush=True)
     except OSError as error:

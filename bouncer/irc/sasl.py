@@ -29,6 +29,9 @@ _NONCE = re.compile(r"[\x21-\x2b\x2d-\x7e]+")  # RFC 5802 section 7: printable, 
 _ITERATIONS = re.compile(rb"[1-9][0-9]{0,8}")
 _BARE_EQUALS = re.compile(rb"=(?!2C|3D)")
 _BREAKS = re.compile(r"[\r\n\0]")
+_KEPT_KEYS = re.compile(
+    r"SCRAM-SHA-256\$([1-9][0-9]{3,6}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/]{43}=):([A-Za-z0-9+/]{43}=)", re.ASCII
+)
 
 
 class SaslError(Exception):
@@ -37,6 +40,10 @@ class SaslError(Exception):
 
 class SaslTooLong(SaslError):
     """The peer sent more than a response or challenge may have (numeric 905)."""
+
+
+class WrongProof(SaslError):
+    """The exchange was as it should be, but the client does not know the password."""
 
 
 class SaslClient(Protocol):
@@ -160,6 +167,31 @@ def scram_keys(password: str, salt: bytes, iterations: int, mechanism: str = "SC
     return ScramKeys(
         salt, iterations, hashlib.new(digest, client_key).digest(), hmac.digest(salted, b"Server Key", digest)
     )
+
+
+def format_keys(keys: ScramKeys) -> str:
+    """Keys of SCRAM-SHA-256 as text (RFC 5803): ``SCRAM-SHA-256$iterations:salt$StoredKey:ServerKey``."""
+    salt, stored, server = (b64encode(part).decode("ascii") for part in (keys.salt, keys.stored_key, keys.server_key))
+    return f"SCRAM-SHA-256${keys.iterations}:{salt}${stored}:{server}"
+
+
+def read_keys(text: str) -> ScramKeys | None:
+    """The keys of SCRAM-SHA-256 that :func:`format_keys` wrote, None if they are not understood."""
+    match = _KEPT_KEYS.fullmatch(text)
+    if match is None:
+        return None
+    try:
+        salt, stored, server = (_decode_base64(part.encode("ascii")) for part in match.groups()[1:])
+    except SaslError:
+        return None
+    return ScramKeys(salt, int(match[1]), stored, server)
+
+
+def no_keys(name: str, secret: bytes, iterations: int, salt_size: int) -> ScramKeys:
+    """Keys that no password fits, for a name that has none: the same each time, so that nobody can tell (RFC 5802
+    section 9 has the salt known to all who ask). ``secret`` is known to us alone."""
+    part = [hmac.digest(secret, f"{use}\0{name}".encode("utf-8", "surrogateescape"), "sha256") for use in "123"]
+    return ScramKeys(part[0][:salt_size], iterations, part[1], part[2])
 
 
 class ScramClient:
@@ -308,7 +340,7 @@ class ScramServer:
             raise SaslError("the client's proof has the wrong length")
         client_key = _xor(proof, signature)
         if not hmac.compare_digest(hashlib.new(digest, client_key).digest(), self._keys.stored_key):
-            raise SaslError("the client's proof is wrong")
+            raise WrongProof("the client's proof is wrong")
         self._next = self._finish
         return b"v=" + b64encode(hmac.digest(self._keys.server_key, signed, digest))
 

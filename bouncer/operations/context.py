@@ -22,6 +22,12 @@ class Passwords(Protocol):
     async def verify(self, password_hash: str, password: str) -> bool:
         """Whether the password is that of the hash; takes as long for an empty hash."""
 
+    async def scram(self, password: str) -> str:
+        """The keys to keep for SCRAM-SHA-256 (RFC 5803), made anew each time. Raises Unavailable likewise."""
+
+    def generate(self) -> str:
+        """A random password of ours: at least 128 bits, letters and digits only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
@@ -82,11 +88,13 @@ class Actor:
     """Who asks: a user inside IRC, or ("" as ``user``) whoever may open the machine's admin socket.
 
     ``network`` is the one that the asking session is attached to, "" if none: it is meant when none is named.
+    ``fingerprint`` is of the TLS certificate that this session shows, "" if none.
     """
 
     user: str = ""
     admin: bool = False
     network: str = ""
+    fingerprint: str = ""
 
     @property
     def is_machine(self) -> bool:

@@ -46,21 +46,27 @@ class Plan:
     warnings: tuple[str, ...]
 
 
-async def password_hashes(context: Context, wanted: Iterable[WantedUser]) -> dict[str, str]:
-    """By folded name, the hash of each plain password in the file: the one there is already, where it fits."""
-    hashes: dict[str, str] = {}
+Kept = Mapping[str, str]  # what is kept of one password, by the names of its settings
+
+
+async def kept_of_passwords(context: Context, wanted: Iterable[WantedUser]) -> dict[str, Kept]:
+    """By folded name, what to keep of each plain password in the file: what there is already, where it fits."""
+    kept: dict[str, Kept] = {}
     for user in wanted:
         plain = user.values.get("password")
         if plain is None:
             continue
         account = context.house.account(user.name)
-        known = account.user.password_hash if account is not None else ""
+        known, scram = (account.user.password_hash, account.user.scram) if account is not None else ("", "")
         fits = bool(known) and await context.passwords.verify(known, plain)
-        hashes[fold_name(user.name)] = known if fits else await context.passwords.hash(plain)
-    return hashes
+        kept[fold_name(user.name)] = {
+            "password_hash": known if fits else await context.passwords.hash(plain),
+            "scram": scram if fits and scram else await context.passwords.scram(plain),
+        }
+    return kept
 
 
-def plan(context: Context, wanted: Sequence[WantedUser], hashes: Mapping[str, str], prune: bool) -> Plan:
+def plan(context: Context, wanted: Sequence[WantedUser], kept: Mapping[str, Kept], prune: bool) -> Plan:
     """What has to change. New users and networks already have their ids in it."""
     there = {fold_name(user.name): user for user in context.house.users()}
     saved: list[User] = []
@@ -68,7 +74,7 @@ def plan(context: Context, wanted: Sequence[WantedUser], hashes: Mapping[str, st
     warnings: list[str] = []
     for wish in wanted:
         old = there.pop(fold_name(wish.name), None)
-        new = _user(context, old, wish, hashes, prune)
+        new = _user(context, old, wish, kept, prune)
         warnings += _warnings(wish, new)
         differences = _user_changes(old, new)
         if differences:
@@ -79,13 +85,15 @@ def plan(context: Context, wanted: Sequence[WantedUser], hashes: Mapping[str, st
     return Plan(tuple(saved), removed, tuple(changes), tuple(warnings))
 
 
-def _user(context: Context, old: User | None, wish: WantedUser, hashes: Mapping[str, str], prune: bool) -> User:
+def _user(context: Context, old: User | None, wish: WantedUser, kept: Mapping[str, Kept], prune: bool) -> User:
     base = User(old.id if old else context.house.new_user_id(), wish.name)
     if old is not None:
         base = replace(base, **{field: getattr(old, field) for field in _KEPT_OF_USER})
     values = dict(wish.values)
     if "password" in values:
-        values["password_hash"] = hashes[fold_name(wish.name)]
+        values |= kept[fold_name(wish.name)]
+    elif values.get("password_hash", base.password_hash) != base.password_hash:
+        values.setdefault("scram", "")  # else the old password would still open this account by SCRAM
     wishes = {fold_name(network.name): network for network in wish.networks}
     networks: list[Network] = []
     for known in old.networks if old else ():

@@ -109,6 +109,8 @@ class _Reader:
                 networks.append(network)
         if "password" in found and "password_hash" in found:
             self._wrong((*path, "password_hash"), f"user {name}: give either password or password_hash, not both")
+        if "scram" in found and "password_hash" not in found:
+            self._wrong((*path, "scram"), f"user {name}: scram needs the password_hash of the same password with it")
         return WantedUser(name, found, tuple(networks)) if name else None
 
     def _network(self, path: Path, table: Mapping[str, Any], user: str) -> WantedNetwork | None:

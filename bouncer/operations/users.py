@@ -102,11 +102,18 @@ def _line(user: User) -> str:
 
 
 async def _hashed(context: Context, call: Call) -> dict[str, Any]:
+    """The settings with what is kept of a password in place of it."""
     settings = dict(call.values)
-    if "password" in settings and "password_hash" in settings:
-        raise Refused("give either password or password_hash, not both")
+    if "password" in settings and not {"password_hash", "scram"}.isdisjoint(settings):
+        raise Refused("give either password or what is kept of it, not both")
+    if "scram" in settings and "password_hash" not in settings:
+        raise Refused("scram goes with the password_hash of the same password; password= makes both")
     if "password" in settings:
-        settings["password_hash"] = await context.passwords.hash(settings.pop("password"))
+        plain = settings.pop("password")
+        settings["password_hash"] = await context.passwords.hash(plain)
+        settings["scram"] = await context.passwords.scram(plain)
+    elif "password_hash" in settings:
+        settings.setdefault("scram", "")  # else the old password would still open this account by SCRAM
     return settings
 
 

@@ -10,7 +10,7 @@ from bouncer.model.records import fold_name
 from bouncer.operations import state_file, values
 from bouncer.operations.change import find_user, keep
 from bouncer.operations.context import Context
-from bouncer.operations.plan import password_hashes, plan
+from bouncer.operations.plan import kept_of_passwords, plan
 from bouncer.operations.row import NEEDED, Call, Key, LeftOut, Operation, Result, Takes, Who
 
 
@@ -27,8 +27,8 @@ async def apply(context: Context, call: Call) -> Result:
     prune, dry_run = call.values.get("prune", False), call.values.get("dry_run", False)
     if prune and not wanted:
         raise Refused("the file names no user, so that --prune would delete all of them; that is hardly meant")
-    hashes = await password_hashes(context, wanted)
-    todo = plan(context, wanted, hashes, prune)
+    kept = await kept_of_passwords(context, wanted)
+    todo = plan(context, wanted, kept, prune)
     if todo.changes and not dry_run:
         await keep(context, todo.saved, todo.removed)
     lines = [str(change) for change in todo.changes] or ["nothing to change"]

@@ -10,6 +10,7 @@ import pytest
 
 from bouncer.core.house import House
 from bouncer.core.link import Link
+from bouncer.irc.sasl import format_keys, scram_keys
 from bouncer.model.errors import Refused
 from bouncer.model.records import Network, User
 from bouncer.operations.context import MACHINE, Actor, Certificate, Context, Facts
@@ -62,12 +63,22 @@ class Connections:
 class PlainPasswords:
     """Hashes that look like Argon2id and are none, so that tests are fast."""
 
+    made = 0
+
     async def hash(self, password: str) -> str:
         text = base64.b64encode(password.encode()).decode().rstrip("=")
         return f"$argon2id$v=19$m=64,t=1,p=1$c2FsdHNhbHQ${text:A<22}"
 
     async def verify(self, password_hash: str, password: str) -> bool:
         return password_hash == await self.hash(password)
+
+    async def scram(self, password: str) -> str:
+        self.made += 1
+        return format_keys(scram_keys(password, b"salt of %07d" % self.made, 4096))
+
+    def generate(self) -> str:
+        self.made += 1
+        return f"generated{self.made:013}"
 
 
 class OneCert:

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from bouncer.app.passwords import _NOBODY, WAITING_LIMIT, PasswordHasher, generated_password
+from bouncer.app.passwords import (
+    _NOBODY,
+    NICENESS,
+    SCRAM_ITERATIONS,
+    THREADS,
+    PasswordHasher,
+    generated_password,
+)
+from bouncer.app.turns import LINE_LIMIT
+from bouncer.irc.sasl import read_keys, scram_keys
 from bouncer.model.errors import Unavailable
-from bouncer.operations.values import password_hash
+from bouncer.operations.values import password_hash, scram
 
 
 @pytest.fixture
@@ -44,13 +56,53 @@ async def test_nobody_costs_as_much_as_somebody(hasher: PasswordHasher) -> None:
 
 async def test_a_crowd_is_told_to_come_back(hasher: PasswordHasher) -> None:
     # all of them ask in one turn of the loop, before any answer can come
-    crowd = await asyncio.gather(*(hasher.verify("x", "y") for _ in range(WAITING_LIMIT + 1)), return_exceptions=True)
-    assert crowd[:-1] == [False] * WAITING_LIMIT
+    room = LINE_LIMIT + THREADS
+    crowd = await asyncio.gather(*(hasher.verify("x", "y") for _ in range(room + 1)), return_exceptions=True)
+    assert crowd[:-1] == [False] * room
     assert isinstance(crowd[-1], Unavailable)
     assert not await hasher.verify("x", "y")
+
+
+async def test_one_crowd_does_not_hold_up_another(hasher: PasswordHasher) -> None:
+    done: list[str] = []
+
+    async def verify(line: str) -> None:
+        await hasher.verify("x", "y", line)
+        done.append(line)
+
+    await asyncio.gather(*(verify("crowd") for _ in range(20)), verify("alone"))
+    assert done.index("alone") <= 2 * THREADS
+
+
+async def test_who_has_hung_up_leaves_the_line(hasher: PasswordHasher) -> None:
+    loop = asyncio.get_running_loop()
+    crowd = [loop.create_task(hasher.verify("x", "y", "crowd")) for _ in range(LINE_LIMIT + THREADS)]
+    await asyncio.sleep(0)
+    for each in crowd:
+        each.cancel()
+    gone = await asyncio.gather(*crowd, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in gone)
+    assert len(hasher._turns) == 0
+    assert not await hasher.verify("x", "y", "crowd")
+
+
+async def test_scram_keys_are_those_of_the_password(hasher: PasswordHasher) -> None:
+    text = await hasher.scram("grün")
+    keys = read_keys(text)
+    assert keys is not None
+    assert keys == scram_keys("grün", keys.salt, SCRAM_ITERATIONS)
+    assert scram(text) == text  # the state file takes it
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own elsewhere")
+async def test_relaying_goes_before_hashing(hasher: PasswordHasher) -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    assert await hasher._on_thread("", niceness) == max(NICENESS, niceness())
 
 
 def test_generated_passwords_need_no_quotes() -> None:
     made = {generated_password() for _ in range(50)}
     assert len(made) == 50
-    assert all(len(each) == 20 and each.isalnum() and each.isascii() for each in made)
+    assert all(len(each) == 22 and each.isalnum() and each.isascii() for each in made)

@@ -146,7 +146,7 @@ async def test_a_password_that_fits_keeps_its_hash(bench: Bench) -> None:
     await apply(bench, FULL)
     text = FULL.replace("unguessable-enough", "bob")
     result = await apply(bench, text)
-    assert result.lines[0] == "update user bob: password_hash"
+    assert result.lines[0] == "update user bob: password_hash, scram"
     assert "anyone can guess it" in result.lines[1]
     again = await apply(bench, text)
     assert again.data["changes"] == []
@@ -331,3 +331,26 @@ async def _refusal(bench: Bench, text: str, *flags: str) -> str:
     with pytest.raises(Refused) as caught:
         await apply(bench, text, *flags)
     return str(caught.value)
+
+
+async def test_another_hash_without_its_scram_keys_leaves_none(bench: Bench) -> None:
+    await apply(bench, FULL)
+    alice, bob = bench.user("alice"), bench.user("bob")
+    assert alice.scram
+    assert bob.scram
+    text = f"[[user]]\nname = 'alice'\npassword_hash = '{bob.password_hash}'\n"
+    await apply(bench, text)
+    assert bench.user("alice").scram == ""
+    await apply(bench, f"{text}scram = '{bob.scram}'\n")
+    assert bench.user("alice").scram == bob.scram
+    with pytest.raises(Mistakes, match="line 3: user alice: scram needs the password_hash"):
+        await apply(bench, f"[[user]]\nname = 'alice'\nscram = '{bob.scram}'\n")
+
+
+async def test_an_account_without_scram_keys_gets_them_with_its_plain_password(bench: Bench) -> None:
+    await apply(bench, FULL)
+    alice = bench.user("alice")
+    bench.house.replace(replace(alice, scram=""))
+    assert (await apply(bench, FULL)).lines == ("update user alice: scram",)
+    assert bench.user("alice").password_hash == alice.password_hash
+    assert (await apply(bench, FULL)).lines == ("nothing to change",)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bouncer.irc.sasl import read_keys, scram_keys
 from bouncer.model.records import User
 from bouncer.operations.context import Actor
 
@@ -18,6 +19,7 @@ async def test_a_user_is_made_kept_and_found_in_any_case(bench: Bench) -> None:
     assert result.lines[0] == "user Alice is made"
     assert result.data["settings"] == {
         "password_hash": True,
+        "scram": True,
         "nick": "al",
         "timezone": "Europe/Berlin",
         "name": "Alice",
@@ -126,3 +128,20 @@ async def test_what_somebody_else_changed_meanwhile_is_not_undone(stocked: Bench
 
 def _id(user: User) -> int:
     return user.id
+
+
+async def test_scram_never_fits_another_password_than_the_hash(stocked: Bench) -> None:
+    old = stocked.user("alice").scram
+    await stocked.do('user password alice password="another one, and long"')
+    new = stocked.user("alice").scram
+    keys = read_keys(new)
+    assert keys is not None
+    assert keys == scram_keys("another one, and long", keys.salt, keys.iterations)
+    assert new != old
+    other = stocked.user("bob")
+    await stocked.do(f"user update alice password_hash={other.password_hash}")
+    assert stocked.user("alice").scram == ""
+    await stocked.do(f"user update alice password_hash={other.password_hash} scram={other.scram}")
+    assert stocked.user("alice").scram == other.scram
+    assert "goes with the password_hash" in await stocked.refusal(f"user update alice scram={old}")
+    assert "not both" in await stocked.refusal(f"user update alice password=unguessable scram={old}")
