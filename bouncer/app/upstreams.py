@@ -61,6 +61,7 @@ _AT_CONNECT = (
     "server_password",
     "sasl",
     "tls_fingerprint",
+    "certificate",
     "bind",
     "proxy",
     "encoding",
@@ -174,6 +175,7 @@ class Upstream:
         client.pace = pace_of(network.flood)
         client.local_addr = network.bind or None
         client.proxy = network.proxy
+        client.certificate = network.certificate
         client.encoding = network.encoding
         client.sources = source_addresses(self._source, self.link.user.id)
         # through a proxy, the one whom a server could ask who we are is the proxy
@@ -205,7 +207,12 @@ class Upstream:
     def _identity(self) -> Identity:
         network, user = self.link.network, self.link.user
         login = network.sasl
-        sasl = Sasl(login.mechanism or None, login.user, login.password) if login else None
+        certificate = bool(network.certificate)
+        sasl = None
+        if login is not None:
+            sasl = Sasl(login.mechanism or None, login.user, login.password, login.required, certificate)
+        elif certificate:
+            sasl = Sasl("EXTERNAL", certificate=True, optional=True)
         return Identity(
             nick_of(user, network),
             network.alternative_nicks,

@@ -14,11 +14,19 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, overload
 
 from bouncer.client.commands import render_command
 from bouncer.client.connection import Connection, NotConnected, Sent
-from bouncer.client.dialing import normal_fingerprint, open_socket, shared_tls_context
+from bouncer.client.dialing import (
+    Sight,
+    certificate_context,
+    fingerprint_of,
+    normal_fingerprint,
+    open_socket,
+    shared_tls_context,
+)
 from bouncer.client.dispatch import Arguments, Dispatcher, F, Listener, Waiter, Where, describe
 from bouncer.client.events import event_arguments, event_key
 from bouncer.client.pacing import RANKS, Pace, Rank
@@ -31,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 30.0  # seconds for name, TCP and TLS together; kernels alone would try for two minutes
 HANDOVER_PASSES = 5  # passes of the loop in which a transport has surely taken its socket over
+LOOK_TIMEOUT = 5.0  # seconds to see which certificate it is that is not trusted
+LOOK_AGAIN = 600.0  # seconds after which it may have changed: a look costs a connection
 CLOSE_TIMEOUT = 5.0  # seconds that disconnect() gives to what is still unsent
 
 SocketAddress = tuple[str, int]
@@ -61,7 +71,8 @@ class Client:
 
     ``ssl``: True verifies the server's certificate, an ``SSLContext`` decides for itself (see :func:`tls_context` for
     client certificates), False is plain text. ``tls_fingerprint`` is the SHA-256 of the server's certificate in hex,
-    colons optional: it is then compared instead of looking at who signed it.
+    colons optional: it is then compared instead of looking at who signed it. ``certificate`` is a client certificate
+    with its key, as PEM text, shown over TLS (unless ``ssl`` is a context of one's own).
     ``encoding`` is for text that is not UTF-8, and for what we send; what it lacks goes out as a question mark.
     ``local_addr`` is the address to connect from; ``sources`` are addresses to connect from if they are of the
     server's family (at most one of each), where neither that nor a proxy is given.
@@ -83,6 +94,7 @@ class Client:
         encoding: str = "utf-8",
         loop: asyncio.AbstractEventLoop | None = None,
         tls_fingerprint: str | None = None,
+        certificate: str = "",
         local_addr: str | None = None,
         sources: Sequence[str] = (),
         proxy: str = "",
@@ -94,6 +106,7 @@ class Client:
         self.host = host
         self.port = port
         self.ssl = ssl
+        self.certificate = certificate
         self.local_addr = local_addr
         self.sources = sources
         self.proxy = proxy
@@ -110,6 +123,8 @@ class Client:
         self._connection: Connection | None = None
         self._attempt: _Attempt | None = None
         self._line_limit = BODY_LIMIT
+        # the last server whose certificate was not trusted, that certificate, and when it was looked at
+        self._seen: tuple[tuple[str, int], bytes, float] = (("", 0), b"", 0.0)
 
     def __repr__(self) -> str:
         return f"<Client of {self.host}:{self.port}, {'connected' if self.is_connected else 'not connected'}>"
@@ -350,6 +365,8 @@ class Client:
             error = timeout
             if limit.expired():
                 error = TimeoutError(f"no connection within {self.connect_timeout:g} seconds{self._detour()}")
+        except ssl.SSLCertVerificationError as failure:
+            error = await self._explained(connection, failure)
         except OSError as failure:
             error = failure
         except (ValueError, OverflowError) as failure:  # a host name or port that can't be one
@@ -369,20 +386,37 @@ class Client:
         if isinstance(self.ssl, ssl.SSLContext):
             context = self.ssl
         elif self.ssl:
-            context = shared_tls_context(self._tls_fingerprint is None)
+            verify = self._tls_fingerprint is None
+            context = certificate_context(self.certificate, verify) if self.certificate else shared_tls_context(verify)
         elif self._tls_fingerprint is not None:
             raise ssl.SSLError("a certificate is pinned by its fingerprint, but TLS is off")
         sock = await self._socket(connection.host, connection.port)
         connection.on_end = self._announce(sock)
-        handing_over = connection.loop.create_task(
-            connection.loop.create_connection(
-                lambda: connection,
+        try:
+            await self._make_transport(connection.loop, connection, sock, context, connection.host)
+        finally:
+            if not connection.used:
+                sock.close()
+                connection.let_go()
+
+    async def _make_transport(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.Protocol,
+        sock: socket.socket,
+        context: ssl.SSLContext | None,
+        host: str,
+    ) -> None:
+        """Give a connected socket to a transport, which shakes hands by TLS if there is a context."""
+        handing_over = loop.create_task(
+            loop.create_connection(
+                lambda: protocol,
                 sock=sock,
                 ssl=context,
-                server_hostname=connection.host if context is not None else None,
+                server_hostname=host if context is not None else None,
                 ssl_shutdown_timeout=self.close_timeout if context is not None else None,
             ),
-            name=f"make a transport to {connection.host}:{connection.port}",
+            name=f"make a transport to {host}",
         )
         try:
             await asyncio.shield(handing_over)
@@ -394,10 +428,31 @@ class Client:
             handing_over.cancel()
             await asyncio.gather(handing_over, return_exceptions=True)
             raise
-        finally:
-            if not connection.used:
-                sock.close()
-                connection.let_go()
+
+    async def _explained(self, connection: Connection, failure: ssl.SSLCertVerificationError) -> OSError:
+        """The same failure, with what would make the certificate trusted all the same."""
+        server = (connection.host, connection.port)
+        now = connection.loop.time()
+        if self._seen[0] != server or now - self._seen[2] > LOOK_AGAIN:
+            sight = Sight(connection.loop)
+            with suppress(OSError, TimeoutError):
+                async with asyncio.timeout(LOOK_TIMEOUT):
+                    sock = await self._socket(*server)
+                    try:
+                        await self._make_transport(
+                            connection.loop, sight, sock, shared_tls_context(False), connection.host
+                        )
+                        await sight.over
+                    finally:
+                        sock.close()
+            self._seen = (server, sight.certificate, now)
+        certificate = self._seen[1]
+        if not certificate:
+            return failure
+        why = failure.verify_message.rstrip(".")
+        return ssl.SSLCertVerificationError(
+            1, f"{why}; to trust it all the same, set tls_fingerprint={fingerprint_of(certificate)}"
+        )
 
     async def _socket(self, host: str, port: int) -> socket.socket:
         """A connected socket, by the way that is asked for."""

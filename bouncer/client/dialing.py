@@ -10,15 +10,18 @@ import asyncio
 import hashlib
 import hmac
 import ipaddress
+import os
 import socket
 import ssl
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, cast
 
 STAGGER = 0.25  # seconds before the next address is tried beside the ones before (RFC 8305 section 8)
+CERTIFICATES_LIMIT = 256  # contexts of client certificates that are kept: 0.5 MB each, as long as nobody uses them
 ADDRESSES_LIMIT = 16  # addresses of one name that are tried: pools of servers publish dozens
 
 AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
@@ -45,6 +48,43 @@ def tls_context(
     if certificate is not None:
         context.load_cert_chain(certificate, key, password)
     return context
+
+
+@lru_cache(CERTIFICATES_LIMIT)
+def certificate_context(pem: str, verify: bool) -> ssl.SSLContext:
+    """A context with the client certificate and unencrypted key of a PEM text; made once for each text.
+
+    Raises OSError with a sentence for a text that is none.
+    """
+    context = tls_context(verify=verify)
+    try:
+        with _readable(pem.encode("utf-8", "surrogateescape")) as path:
+            context.load_cert_chain(path, password="")  # an encrypted key must not be asked about on the terminal
+    except (ssl.SSLError, ValueError):
+        raise OSError("the client certificate can't be used: it needs its unencrypted key beside it, in PEM") from None
+    return context
+
+
+@contextmanager
+def _readable(secret: bytes) -> Iterator[str]:
+    """A path under which a secret can be read meanwhile: the ssl module takes nothing else. Not on a disk, if the
+    machine has memory files."""
+    try:
+        descriptor = os.memfd_create("certificate")
+        path = f"/proc/self/fd/{descriptor}"
+        if not os.path.exists(path):
+            os.close(descriptor)
+            raise OSError("no /proc")
+    except (AttributeError, OSError):
+        with tempfile.NamedTemporaryFile() as file:  # readable by us alone
+            file.write(secret)
+            file.flush()
+            yield file.name
+        return
+    with open(descriptor, "wb") as file:
+        file.write(secret)
+        file.flush()
+        yield path
 
 
 def normal_fingerprint(text: str) -> str:
@@ -177,3 +217,23 @@ def _bind(sock: socket.socket, address: str) -> None:
         sock.bind((address, 0))
     except OSError as error:
         raise OSError(f"can't connect from {address}: {error.strerror}; this machine must have that address") from error
+
+
+class Sight(asyncio.Protocol):
+    """A connection for one look at the server's certificate (DER, empty if it shows none). ``over`` is done when it
+    has ended."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.certificate = b""
+        self.over: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        tls = transport.get_extra_info("ssl_object")
+        self.certificate = tls.getpeercert(binary_form=True) or b""
+        # not within this call: then uvloop never gives the socket back
+        self._loop.call_soon(cast(asyncio.Transport, transport).abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.over.done():
+            self.over.set_result(None)

@@ -31,7 +31,8 @@ class Sasl:
     ``mechanism`` None tries EXTERNAL (with ``certificate``, or if there is no password), SCRAM-SHA-256 and PLAIN, as
     far as the network has them; a named one is the only one tried (SCRAM-SHA-512 and SCRAM-SHA-1 are known too).
     Credentials that the network refuses end it for good. ``required``: rather no connection than one that is not
-    logged in, also where the network has no way to log in at the moment.
+    logged in, also where the network has no way to log in at the moment. ``optional``: also credentials that are
+    refused cost no more than the login, for a certificate that services may not know yet.
     """
 
     mechanism: str | None = None
@@ -39,6 +40,7 @@ class Sasl:
     password: str = field(default="", repr=False)
     required: bool = False
     certificate: bool = False  # the connection has a client certificate
+    optional: bool = False
 
     def mechanisms(self) -> tuple[str, ...]:
         """Those to try, in order."""
@@ -217,7 +219,7 @@ class Registration:
                 continue
             self.deadline = min(self._now + SASL_TIMEOUT, self._end_by)
             return [Message.build("AUTHENTICATE", self._exchange.mechanism)]
-        if not sasl.required and not self._sasl_refused:
+        if not sasl.required and (sasl.optional or not self._sasl_refused):
             return self._end_caps()
         return self._fail(f"login failed: {self._sasl_reason}", permanent=self._sasl_refused)
 

@@ -48,6 +48,11 @@ class Visitor:
         self.say(":irc.test CAP * LS :", f":irc.test 001 {nick} :Welcome")
         await self.until("CAP END")
 
+    def certificate(self) -> bytes:
+        """What the client showed over TLS (DER)."""
+        shown: bytes = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return shown
+
     def close(self) -> None:
         """End with FIN."""
         self._writer.close()

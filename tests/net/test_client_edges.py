@@ -487,6 +487,10 @@ def test_tls_is_verified_unless_it_is_pinned(play: Play, certificate: Certificat
                 await client.connect()
             assert len(failed) == 3
             assert all("not trusted" in reason for reason in failed[:2])
+            fingerprint = certificate.fingerprint.replace(":", "").lower()
+            assert failed[0].endswith(
+                f"self-signed certificate; to trust it all the same, set tls_fingerprint={fingerprint}"
+            )
             assert failed[1].endswith(certificate.fingerprint.replace(":", "").lower())
             assert not client.is_connected
             client.ssl = True
