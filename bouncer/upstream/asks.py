@@ -106,7 +106,7 @@ class Asks(Generic[A]):
             return _for(last, command)
         place = self._find(message, fold)
         if place is None:
-            return self._only_unknown(command)
+            return self._unforeseen(message, fold)
         return self._take(place, message, now)
 
     def _find(self, message: Message, fold: Fold) -> int | None:
@@ -135,9 +135,18 @@ class Asks(Generic[A]):
         refused.closing.update(refused.question.ends)
         return self._end(place, now)
 
-    def _only_unknown(self, command: str) -> A | None:
-        """A numeric that no command of the table takes answers the one command that is not in it."""
-        if not command.isdecimal() or (command in KNOWN and command[0] not in "45"):
+    def _unforeseen(self, message: Message, fold: Fold) -> A | None:
+        """A numeric that no command of the table takes. An error that names what was asked about is for that asker;
+        others, but for news, answer the one command that is not in the table."""
+        command = message.command
+        if not command.isdecimal():
+            return None
+        if command[0] in "45":
+            named = fold(message.param(1))
+            asked = next((ask for ask in self._pending if named in ask.subjects), None)
+            if asked is not None:
+                return asked.asker
+        elif command in KNOWN:
             return None
         unknown: Iterator[_Ask[A]] = (ask for ask in self._pending if ask.question is ANY)
         first = next(unknown, None)

@@ -256,13 +256,18 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
             ends="331 332", errors=_CHANNEL, after="333", named=f"331-333 {_CHANNEL}", asked=_param(0), quiet=True
         ),
         "MODE": _row(
-            ends="324", errors=_CHANNEL, after="329", named=f"324 329 {_CHANNEL}", asked=_param(0), ordered=True
+            ends="324",
+            errors=f"{_CHANNEL} 401",
+            after="329",
+            named=f"324 329 {_CHANNEL} 401",
+            asked=_param(0),
+            ordered=True,
         ),
         "MODE lists": _row(
             _LISTS,
             _LIST_ENDS,
-            f"{_CHANNEL} 472 501",
-            named=f"{_LISTS} {_LIST_ENDS} {_CHANNEL}",
+            f"{_CHANNEL} 401 472 501",
+            named=f"{_LISTS} {_LIST_ENDS} {_CHANNEL} 401",
             asked=_param(0),
             count=_letters,
             each=True,

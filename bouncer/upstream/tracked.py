@@ -153,6 +153,12 @@ def _invite(state: NetworkState, message: Message) -> Effect:
     return Kind.INVITE, message.nick if state.is_me(message.param(0)) else message.param(1)
 
 
+def _rename(state: NetworkState, message: Message) -> Effect:
+    # clients are told in lines that all of them know
+    state.rename(message.param(0), message.param(1))
+    return None
+
+
 def _learn_source(state: NetworkState, message: Message) -> None:
     source = parse_source(message.source)
     state.user, state.host = source.user or state.user, source.host or state.host
@@ -270,6 +276,26 @@ def _cap(state: NetworkState, message: Message) -> Effect:
     return None
 
 
+def _here_again(state: NetworkState, message: Message) -> Effect:
+    state.away = False
+    return SHOWN
+
+
+def _marked_away(state: NetworkState, message: Message) -> Effect:
+    state.away = True
+    return SHOWN
+
+
+def _logged_in(state: NetworkState, message: Message) -> Effect:
+    state.account = message.param(2)
+    return None
+
+
+def _logged_out(state: NetworkState, message: Message) -> Effect:
+    state.account = ""
+    return None
+
+
 def _while_registering(state: NetworkState, message: Message) -> Effect:
     # what is wrong with our nick or password while we register is the client library's to deal with
     return SHOWN if state.registered else None
@@ -292,6 +318,7 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         "MODE": _mode,
         "TOPIC": _topic,
         "INVITE": _invite,
+        "RENAME": _rename,
         "CHGHOST": _chghost,
         "CAP": _cap,
         # the session with the network is ours: its clients have one of their own with us
@@ -327,8 +354,10 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         numerics.RPL_CHANNELMODEIS: _modes_are,
         numerics.RPL_CREATIONTIME: _created,
         **dict.fromkeys(("421", "432", "433", "436", "437", "451", "461", "462", "464", "465"), _while_registering),
-        numerics.RPL_LOGGEDIN: _consumed,
-        numerics.RPL_LOGGEDOUT: _consumed,
+        numerics.RPL_UNAWAY: _here_again,
+        numerics.RPL_NOWAWAY: _marked_away,
+        numerics.RPL_LOGGEDIN: _logged_in,
+        numerics.RPL_LOGGEDOUT: _logged_out,
         numerics.RPL_SASLSUCCESS: _consumed,
         numerics.ERR_NICKLOCKED: _consumed,
         numerics.ERR_SASLFAIL: _consumed,
