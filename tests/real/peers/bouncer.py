@@ -118,6 +118,10 @@ class Bouncer:
         return self._process.running
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def exit_code(self) -> int | None:
         return self._process.exit_code
 

@@ -24,9 +24,14 @@ ALWAYS_IN_CI = frozenset({"inspircd", "ngircd", "weechat-headless", "irssi", "tm
 EXTRA_PATHS = ("/usr/sbin", "/usr/local/sbin", str(Path(os.environ.get("GOPATH", Path.home() / "go")) / "bin"))
 
 
+def installed(name: str) -> str | None:
+    """The path of a program, None if it is not on this machine."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *EXTRA_PATHS)))
+
+
 def find_program(name: str) -> str:
     """The path of an installed program. Skips the test where there is none, but fails it in CI if CI installs it."""
-    path = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *EXTRA_PATHS)))
+    path = installed(name)
     if path is not None:
         return path
     if os.environ.get("CI") == "true" and name in ALWAYS_IN_CI:
@@ -47,6 +52,12 @@ class Program:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs, or ran last."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def exit_code(self) -> int | None:
