@@ -9,6 +9,7 @@ of ``_SETTINGS``: its place in the file, what it is when absent, and how its val
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 import socket
 import tomllib
@@ -18,43 +19,59 @@ from pathlib import Path
 from typing import Any
 
 from bouncer.model.errors import Refused
-from bouncer.net.address import ListenAddress, parse_listen
+from bouncer.net.address import ListenAddress, parse_ident, parse_listen
+from bouncer.net.proxies import LOOPBACK
+from bouncer.net.proxies import Network as AddressRange
 from bouncer.operations.toml_lines import line_numbers, line_of
 from bouncer.operations.values import seconds
 
 MAX_FILE = 1024 * 1024  # bytes; settings have a few hundred, so more is some other file, named by mistake
 LISTEN_LIMIT = 64  # addresses; each costs a descriptor, and no machine has that many worth telling apart
+LIST_LIMIT = 256  # origins, proxies, ranges of addresses; each is looked at in turn
 LONGEST_HOSTNAME = 63  # characters, RFC 2812 section 1.1: it is our name as a server
 
 Place = tuple[str, ...]  # of a setting: its table, if it is in one, and its key
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"  # RFC 1123 section 2.1
 _HOSTNAME = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.\[\]:-]+/?", re.ASCII | re.IGNORECASE)
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """``certificate``: the PEM file with our certificate and key, an absolute path."""
+    """``certificate``: the PEM file with our certificate and key, an absolute path. ``client_certificates``: whether
+    clients are asked for one of theirs."""
 
     certificate: Path
+    client_certificates: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """``pace``: seconds between connects to one host, all users together, after the first ten; 0 is "off"."""
+    """``pace``: seconds between connects to one host, all users together, after the first ten; 0 is "off".
+    ``source``: the ranges of addresses from which each user gets one to connect from; none: the system chooses.
+    ``ident``: the host and port to answer RFC 1413 on, or None. ``oidentd``: the file to keep for oidentd, or None.
+    """
 
     pace: float
+    source: tuple[AddressRange, ...] = ()
+    ident: tuple[str, int] | None = None
+    oidentd: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What ``bouncer.toml`` says. ``hostname`` is our name as a server and in our certificate."""
+    """What ``bouncer.toml`` says. ``hostname`` is our name as a server and in our certificate. ``origins`` are the
+    pages that may open a WebSocket, none: those of the host that is asked for; ``trusted_proxies`` are believed where
+    a WebSocket's client comes from."""
 
     listen: tuple[ListenAddress, ...]
     hostname: str
     store: str  # "sqlite"
     tls: Tls
     upstream: Upstream
+    origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[AddressRange, ...] = LOOPBACK
 
 
 class ConfigError(Refused):
@@ -118,9 +135,15 @@ def parse_config(text: str, path: Path) -> Config:
         listen=values["listen",],
         hostname=values["hostname",],
         store=values["store",],
-        tls=Tls(certificate=values["tls", "certificate"]),
-        upstream=Upstream(pace=values["upstream", "pace"]),
+        tls=Tls(**_table(values, "tls")),
+        upstream=Upstream(**_table(values, "upstream")),
+        origins=values["origins",],
+        trusted_proxies=values["trusted_proxies",],
     )
+
+
+def _table(values: Mapping[Place, Any], name: str) -> dict[str, Any]:
+    return {place[1]: value for place, value in values.items() if place[0] == name and len(place) > 1}
 
 
 def machine_name() -> str:
@@ -205,6 +228,60 @@ def _file(value: object, folder: Path) -> Path:
     return folder / value
 
 
+def _yes_or_no(value: object, folder: Path) -> bool:
+    if not isinstance(value, bool):
+        raise Refused("it is to be true or false")
+    return value
+
+
+def _strings(value: object, example: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise Refused(f"it is to be a list, as in {example}")
+    if len(value) > LIST_LIMIT:
+        raise Refused(f"it has more than {LIST_LIMIT} items")
+    return value
+
+
+def _origins(value: object, folder: Path) -> tuple[str, ...]:
+    """As browsers send them (RFC 6454): scheme, host and port, in lower case, without a slash at the end."""
+    found = _strings(value, '["https://chat.example.org"]')
+    for item in found:
+        if not _ORIGIN.fullmatch(item):
+            raise Refused(f"{item!r} is no origin; write it as https://chat.example.org, without a path")
+    return tuple(item.rstrip("/").lower() for item in found)
+
+
+def _ranges(value: object, folder: Path) -> tuple[AddressRange, ...]:
+    ranges, wrong = [], []
+    for item in _strings(value, '["192.0.2.16/28", "2001:db8:1::/64"]'):
+        try:
+            ranges.append(ipaddress.ip_network(item))
+        except ValueError as error:
+            wrong.append(f"{error}" if str(error).isprintable() else f"{item!r} is no range of addresses")
+    if wrong:
+        raise Refused("; ".join(wrong))
+    return tuple(ranges)
+
+
+def _ident(value: object, folder: Path) -> tuple[str, int] | None:
+    if value is None or value == "off":
+        return None
+    if not isinstance(value, str):
+        raise Refused('it is to be an address, as in "ident://[::]:113", or "off"')
+    return parse_ident(value)
+
+
+def _oidentd(value: object, folder: Path) -> Path | None:
+    if value is None or value == "off":
+        return None
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise Refused('it is to be the path of a file, as in "~/.oidentd.conf", or "off"')
+    try:
+        return folder / Path(value).expanduser()
+    except RuntimeError as error:  # the home of a user that is not there
+        raise Refused("there is no such home folder") from error
+
+
 def _pace(value: object, folder: Path) -> float:
     return 0.0 if value == "off" else seconds(value)
 
@@ -213,7 +290,13 @@ _SETTINGS: Mapping[Place, tuple[object, Callable[[object, Path], object]]] = {
     ("listen",): (["ircs://[::]:6697", "irc+insecure://127.0.0.1:6667"], _listen),
     ("hostname",): (None, _hostname),
     ("store",): ("sqlite", _store),
+    ("origins",): ([], _origins),
+    ("trusted_proxies",): ([str(network) for network in LOOPBACK], _ranges),
     ("tls", "certificate"): ("certs/server.pem", _file),
+    ("tls", "client_certificates"): (True, _yes_or_no),
     ("upstream", "pace"): ("2s", _pace),
+    ("upstream", "source"): ([], _ranges),
+    ("upstream", "ident"): (None, _ident),
+    ("upstream", "oidentd"): (None, _oidentd),
 }
 _TABLES = {place[0] for place in _SETTINGS if len(place) > 1}

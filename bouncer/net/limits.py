@@ -1,6 +1,7 @@
 """How much a stranger may cost before he has said who he is.
 
-Owns the limits on connections that are not yet registered, and their count per address. Must not know sockets.
+Owns the limits on connections that are not yet registered, their count per address, and how quickly they may come
+from one. Must not know sockets, nor what time it is.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
 
 # A household or a shell host behind one address, all of whose clients come back at once after a restart of ours;
 # each needs its place for about a second.
@@ -15,6 +18,11 @@ UNREGISTERED_PER_ADDRESS = 32
 # Half of the 1,024 descriptors that many systems give a process: the other half is for those who are registered,
 # the networks and the store.
 UNREGISTERED = 512
+# A shell host with a hundred clients gets them all back at once; after that one address is one household, and five
+# handshakes a second cost a hundredth of a processor.
+CONNECTS_AT_ONCE = 100
+CONNECTS_PER_SECOND = 5.0
+CROWDS = 10_000  # remembered for that, some 200 bytes each; the one that came longest ago is forgotten first
 REGISTRATION_DEADLINE = 30.0  # seconds; a person who types the password by hand into a slow client makes it
 HANDSHAKE_DEADLINE = 10.0  # seconds; a TLS handshake takes two round trips, and the worst mobile link 2 s for each
 CLOSE_DEADLINE = 2.0  # seconds; a peer that has not taken its last lines by then is not reading any more
@@ -26,11 +34,14 @@ class Limits:
 
     unregistered_per_address: int = UNREGISTERED_PER_ADDRESS
     unregistered: int = UNREGISTERED
+    connects_at_once: int = CONNECTS_AT_ONCE
+    connects_per_second: float = CONNECTS_PER_SECOND
     registration: float = REGISTRATION_DEADLINE
     handshake: float = HANDSHAKE_DEADLINE
     close: float = CLOSE_DEADLINE
 
 
+@lru_cache(maxsize=256)  # who comes often is asked for often; parsing is the dearest part of turning somebody away
 def crowd_of(address: str) -> str:
     """Whom an address counts for: itself, or for IPv6 its /64, since whoever has one address there has them all."""
     text = address.partition("%")[0]
@@ -43,6 +54,45 @@ def crowd_of(address: str) -> str:
     return text
 
 
+class Full(Enum):
+    """Why there is no place; the value is for people."""
+
+    ALL = "Too many connections that have not logged in; try again in a minute"
+    CROWD = "Too many connections from your address that have not logged in; try again in a minute"
+    PACE = "Too many connections from your address in a short time; try again in a minute"
+
+
+class Pace:
+    """How quickly connections come, by crowd: so many at once, then so many a second; refused ones do not count."""
+
+    def __init__(self, at_once: int, per_second: float) -> None:
+        self._step = 1 / per_second
+        self._ahead = at_once * self._step
+        # crowd -> when all it has used up will have come back; in order of the last connection
+        self._until: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def take(self, crowd: str, now: float) -> bool:
+        """Count one connection; False if it is one too many."""
+        until = max(self._until.get(crowd, now), now) + self._step
+        if until - now > self._ahead + self._step / 1000:  # floats are not exact
+            return False
+        self._until.pop(crowd, None)
+        self._until[crowd] = until
+        self._forget(now)
+        return True
+
+    def _forget(self, now: float) -> None:
+        """Drop the oldest if they are too many, or have nothing used up; two at a time, so that it never takes long."""
+        for _ in range(2):
+            oldest = next(iter(self._until))
+            if len(self._until) <= CROWDS and self._until[oldest] > now:
+                return
+            del self._until[oldest]
+
+
 class Place:
     """One unregistered connection's place in the lobby; left once, however often :meth:`leave` is called."""
 
@@ -52,6 +102,15 @@ class Place:
         self._lobby: Lobby | None = lobby
         self._crowd = crowd
 
+    def move(self, crowd: str, now: float) -> Full | None:
+        """Count for another crowd from now on, as a proxy's client does once it is known; else the reason why not."""
+        if self._lobby is None or crowd == self._crowd:
+            return None
+        full = self._lobby.moved(self._crowd, crowd, now)
+        if full is None:
+            self._crowd = crowd
+        return full
+
     def leave(self) -> None:
         """Make room: the connection is registered, or gone."""
         lobby, self._lobby = self._lobby, None
@@ -60,32 +119,53 @@ class Place:
 
 
 class Lobby:
-    """Those who are connected but not registered, over all listeners."""
+    """Those who are connected but not registered, over all listeners.
+
+    A crowd of "" has no limits by address: a proxy on this machine brings everybody from one.
+    """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._pace = Pace(limits.connects_at_once, limits.connects_per_second)
         self._crowds: Counter[str] = Counter()
         self._inside = 0
 
     def __len__(self) -> int:
         return self._inside
 
-    def enter(self, address: str, local: bool) -> Place | None:
-        """A place for a connection from ``address``, or None if there is no room. ``local`` ones are not counted by
-        address, since a proxy on this machine brings everybody from one."""
-        crowd = "" if local else crowd_of(address)
+    def enter(self, crowd: str, now: float) -> Place | Full:
+        """A place for a connection, or why there is none. ``now`` is in seconds, of a clock that never goes back."""
         if self._inside >= self._limits.unregistered:
-            return None
-        if crowd and self._crowds[crowd] >= self._limits.unregistered_per_address:
-            return None
+            return Full.ALL
+        full = self._count(crowd, now)
+        if full is not None:
+            return full
         self._inside += 1
-        if crowd:
-            self._crowds[crowd] += 1
         return Place(self, crowd)
+
+    def moved(self, before: str, crowd: str, now: float) -> Full | None:
+        """One changes its crowd; called by its :class:`Place`."""
+        full = self._count(crowd, now)
+        if full is None:
+            self._uncount(before)
+        return full
 
     def left(self, crowd: str) -> None:
         """One of a crowd is out; called by its :class:`Place`."""
         self._inside -= 1
+        self._uncount(crowd)
+
+    def _count(self, crowd: str, now: float) -> Full | None:
+        if not crowd:
+            return None
+        if self._crowds[crowd] >= self._limits.unregistered_per_address:
+            return Full.CROWD
+        if not self._pace.take(crowd, now):
+            return Full.PACE
+        self._crowds[crowd] += 1
+        return None
+
+    def _uncount(self, crowd: str) -> None:
         if crowd:
             self._crowds[crowd] -= 1
             if not self._crowds[crowd]:

@@ -11,21 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import os
 import socket
 import stat
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+from http import HTTPStatus
 from pathlib import Path
+
+from websockets.datastructures import Headers
 
 from bouncer.model.errors import Refused
 from bouncer.net.address import LONGEST_UNIX_PATH, ListenAddress, parse_listen
-from bouncer.net.limits import Limits, Lobby, Place
+from bouncer.net.layer import Layer
+from bouncer.net.limits import Full, Limits, Lobby, Place, crowd_of
 from bouncer.net.peer import Conversation, Peer
-from bouncer.net.tls import ServerTls
+from bouncer.net.proxies import Proxies, address_of
+from bouncer.net.secure import Secured
+from bouncer.net.tls import ServerTls, fingerprint_of
+from bouncer.net.websocket import WebSocket, origin_fits
 
 logger = logging.getLogger(__name__)
 
@@ -33,14 +39,16 @@ BACKLOG = 512  # connections the kernel holds for us: as many as may be unregist
 ACCEPT_PASS = 64  # connections accepted before others have their turn
 ACCEPT_PAUSE = 0.25  # seconds without accepting when the system has no room: short for a client, long for a CPU
 _NO_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}
-_FULL = b"ERROR :Too many connections that have not logged in; try again in a minute\r\n"
+REFUSALS_TOLD = 60.0  # seconds between two lines in the log about connections that were refused: a flood is one event
+KNOWN_ADDRESSES = 256  # remembered with their crowds
+_WRONG_PAGE = "The page at that origin may not connect here; the admin can add it to origins in bouncer.toml.\n"
 
 
 class Door:
     """One listening socket."""
 
     def __init__(
-        self, listening: socket.socket, at: ListenAddress, come: Callable[[Door, socket.socket], None]
+        self, listening: socket.socket, at: ListenAddress, come: Callable[[Door, socket.socket, str], None]
     ) -> None:
         self.at = at
         self._socket = listening
@@ -57,7 +65,7 @@ class Door:
     def _accept(self) -> None:
         for _ in range(ACCEPT_PASS):
             try:
-                accepted, _name = self._socket.accept()
+                accepted, name = self._socket.accept()
             except (BlockingIOError, InterruptedError):
                 return
             except ConnectionAbortedError:
@@ -68,7 +76,7 @@ class Door:
                 self._loop.remove_reader(self._socket.fileno())
                 self._retry = self._loop.call_later(ACCEPT_PAUSE, self._open)
                 return
-            self._come(self, accepted)
+            self._come(self, accepted, name[0] if isinstance(name, tuple) else "")
 
     def close(self) -> None:
         """Accept no more; a unix socket's file goes, unless another one has taken its place."""
@@ -85,20 +93,43 @@ class Listeners:
     """All doors, and all who came in by them.
 
     ``converse`` makes the conversation for a new connection. ``tls`` may be None if no address asks for TLS.
+    ``proxies`` are believed what they say of a WebSocket's client; ``origins`` are the pages that may open one, and
+    with none only pages of the host itself. Both may be set at any time and hold for who comes then.
     """
 
     def __init__(
-        self, converse: Callable[[Peer], Conversation], tls: ServerTls | None = None, limits: Limits | None = None
+        self,
+        converse: Callable[[Peer], Conversation],
+        tls: ServerTls | None = None,
+        limits: Limits | None = None,
+        *,
+        proxies: Proxies | None = None,
+        origins: tuple[str, ...] = (),
     ) -> None:
         self._converse = converse
         self._tls = tls
         self._limits = limits or Limits()
         self._lobby = Lobby(self._limits)
+        self._refusals = Refusals()
+        self.proxies = proxies or Proxies()
+        self.origins = origins
         self._doors: dict[ListenAddress, list[Door]] = {}
         self._peers: set[Peer] = set()
         self._entering: dict[asyncio.Task[None], Peer] = {}
+        self._layers: dict[Peer, Layer] = {}  # what stands between a peer and its socket
         self._empty = asyncio.Event()
         self._empty.set()
+
+    @property
+    def proxies(self) -> Proxies:
+        """Whom we believe where a client comes from."""
+        return self._proxies
+
+    @proxies.setter
+    def proxies(self, proxies: Proxies) -> None:
+        self._proxies = proxies
+        # who comes often is asked for often, and reading an address is the dearest part of turning somebody away
+        self._known = lru_cache(KNOWN_ADDRESSES)(partial(_describe, proxies))
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -134,6 +165,10 @@ class Listeners:
         for task, peer in self._entering.items():
             if not peer.connected:
                 task.cancel()
+        waiting = set(self._entering.values())
+        for peer, layer in tuple(self._layers.items()):
+            if not peer.connected and peer not in waiting:
+                layer.abort()
 
     async def close(self, last: bytes = b"") -> None:
         """Stop, write ``last`` to everybody still there, and return when all are gone: within the close deadline."""
@@ -153,19 +188,21 @@ class Listeners:
         except OSError as error:
             raise Refused(f"Can't listen on {at}: {_why(error, at)}.") from error
 
-    def _come(self, door: Door, accepted: socket.socket) -> None:
+    def _come(self, door: Door, accepted: socket.socket, name: str) -> None:
         """Somebody is at a door."""
-        accepted.setblocking(False)
-        address, local = _describe(accepted)
-        place = self._lobby.enter(address, local)
-        if place is None:
-            logger.info("a connection from %s was refused: too many that are not registered", address)
-            _turn_away(accepted, b"" if door.at.secure else _FULL)
+        now = asyncio.get_running_loop().time()
+        address, local, crowd = self._known(name)
+        place = self._lobby.enter(crowd, now)
+        if isinstance(place, Full):
+            self._refusals.count(address, place, now)
+            _turn_away(accepted, b"" if door.at.secure or door.at.websocket else f"ERROR :{place.value}\r\n".encode())
             return
+        accepted.setblocking(False)
         peer = Peer(
             self._converse,
             address=address,
             local=local,
+            crowd=crowd,
             secure=door.at.secure,
             place=place,
             limits=self._limits,
@@ -173,43 +210,103 @@ class Listeners:
         )
         self._peers.add(peer)
         self._empty.clear()
-        task = asyncio.get_running_loop().create_task(self._enter(peer, accepted), name=f"entering: {address}")
+        enter = self._enter(peer, accepted, place, door.at)
+        task = asyncio.get_running_loop().create_task(enter, name=f"entering: {address}")
         self._entering[task] = peer
         # not a "finally" inside of it: a task that is cancelled before its first step never gets there
         task.add_done_callback(partial(self._entered, peer, accepted, place))
 
-    async def _enter(self, peer: Peer, accepted: socket.socket) -> None:
-        """Give the socket to the loop, and wait for the TLS handshake."""
+    async def _enter(self, peer: Peer, accepted: socket.socket, place: Place, at: ListenAddress) -> None:
+        """Give the socket to the loop, and wait for the TLS handshake if that is the loop's."""
         loop = asyncio.get_running_loop()
-        if peer.secure and self._tls is not None:
+        protocol: asyncio.Protocol = peer
+        if at.websocket:
+            admit = partial(self._admit, peer, place)
+            protocol = self._layers[peer] = WebSocket(peer, self._limits.handshake, admit)
+        if not peer.secure or self._tls is None:
+            await loop.connect_accepted_socket(lambda: protocol, accepted)
+        elif self._tls.asking is not None and not at.websocket:  # a browser would ask its user which one to show
+            protocol = self._layers[peer] = Secured(
+                peer, self._limits.handshake, self._tls.asking, partial(_show, peer)
+            )
+            await loop.connect_accepted_socket(lambda: protocol, accepted)
+        else:
             await loop.connect_accepted_socket(
-                lambda: peer,
+                lambda: protocol,
                 accepted,
                 ssl=self._tls.context,
                 ssl_handshake_timeout=self._limits.handshake,
                 ssl_shutdown_timeout=self._limits.close,
             )
-        else:
-            await loop.connect_accepted_socket(lambda: peer, accepted)
 
     def _entered(self, peer: Peer, accepted: socket.socket, place: Place, task: asyncio.Task[None]) -> None:
         del self._entering[task]
-        if peer.connected:  # from now on the transport tells it all
+        if not task.cancelled() and task.exception() is None:  # from now on the transport tells it all
             return
         error = None if task.cancelled() else task.exception()
+        if peer.connected:
+            return
         accepted.close()  # the loop's own, if it had taken it: closing twice does no harm
         place.leave()
-        self._forget(peer)
+        self._layers.pop(peer, None)
+        self._drop(peer)
         if isinstance(error, OSError):  # ssl.SSLError and the time-out are among them
-            why = getattr(error, "reason", None) or str(error) or "it hung up"
-            logger.info("no TLS with %s: %s", peer.address, why)
+            self._no_handshake(peer, getattr(error, "reason", None) or str(error) or "it hung up")
         elif error is not None:
             logger.error("a connection from %s could not be taken", peer.address, exc_info=error)
 
-    def _forget(self, peer: Peer) -> None:
+    def _admit(self, peer: Peer, place: Place, headers: Headers) -> tuple[HTTPStatus, str] | None:
+        """Whether a WebSocket may be opened: None, or why not. Learns where it comes from, if a proxy says so."""
+        if not origin_fits(headers, self.origins):
+            return HTTPStatus.FORBIDDEN, _WRONG_PAGE
+        nearest = address_of(peer.address)
+        if nearest is None or nearest not in self._proxies:
+            return None
+        found = self._proxies.client(headers.get_all("X-Forwarded-For"), headers.get_all("Forwarded"))
+        if found is None:
+            return None
+        address, local, crowd = self._known(str(found))
+        now = asyncio.get_running_loop().time()
+        full = place.move(crowd, now)
+        if full is not None:
+            self._refusals.count(address, full, now)
+            return HTTPStatus.TOO_MANY_REQUESTS, f"{full.value}.\n"
+        peer.address, peer.local, peer.crowd = address, local, crowd
+        return None
+
+    def _forget(self, peer: Peer, reason: str) -> None:
+        self._layers.pop(peer, None)
+        if not peer.connected and peer in self._peers:
+            self._no_handshake(peer, reason)
+        self._drop(peer)
+
+    def _no_handshake(self, peer: Peer, reason: str) -> None:
+        logger.info("no %s with %s: %s", "TLS" if peer.secure else "WebSocket", peer.address, reason)
+
+    def _drop(self, peer: Peer) -> None:
         self._peers.discard(peer)
         if not self._peers:
             self._empty.set()
+
+
+class Refusals:
+    """Connections that were refused, told to the log once in a while."""
+
+    def __init__(self) -> None:
+        self._since = 0
+        self._quiet_until = 0.0
+
+    def count(self, address: str, why: Full, now: float) -> None:
+        """One was refused."""
+        self._since += 1
+        if now >= self._quiet_until:
+            self._quiet_until = now + REFUSALS_TOLD
+            logger.warning("%d refused since the last such line, now %s: %s", self._since, address, why.value)
+            self._since = 0
+
+
+def _show(peer: Peer, certificate: bytes) -> None:
+    peer.fingerprint = fingerprint_of(certificate)
 
 
 def _close_all(doors: Iterable[Sequence[Door]]) -> None:
@@ -219,25 +316,27 @@ def _close_all(doors: Iterable[Sequence[Door]]) -> None:
 
 
 def _turn_away(accepted: socket.socket, last: bytes) -> None:
+    accepted.setblocking(False)
     try:
-        accepted.send(last)
+        if last:
+            accepted.send(last)
         accepted.recv(4096)  # what is left unread makes the end a reset, and a reset may overtake our last words
     except OSError:
         pass  # a courtesy: who does not wait for it does not get it
     accepted.close()
 
 
-def _describe(accepted: socket.socket) -> tuple[str, bool]:
-    """The peer's address as text, and whether it is on this machine."""
-    if accepted.family == socket.AF_UNIX:
-        return "unix", True
-    try:
-        name: str = accepted.getpeername()[0]
-    except OSError:  # gone already; the transport will find out
-        return "unknown", False
-    address = ipaddress.ip_address(name.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (str(mapped), mapped.is_loopback) if mapped else (name, address.is_loopback)
+def _describe(proxies: Proxies, name: str) -> tuple[str, bool, str]:
+    """The peer's address as text, whether it is on this machine, and its crowd. ``name`` is "" on a unix socket."""
+    if not name:
+        return "unix", True, ""
+    address = address_of(name)
+    if address is None:
+        return name, False, name
+    # a zone belongs to the address, and is not in the parsed one
+    text = name if address.version == 6 else str(address)
+    free = address.is_loopback or address in proxies
+    return text, address.is_loopback, "" if free else crowd_of(text)
 
 
 async def _bind_tcp(at: ListenAddress) -> list[tuple[socket.socket, ListenAddress]]:

@@ -48,9 +48,10 @@ class Peer(asyncio.Protocol):
     """One connection, of an IRC client that attaches; the core's ``Sink`` to it.
 
     ``address`` is the peer's address as text, or "unix"; ``secure`` is True with TLS; ``local`` is True on loopback
-    and on unix sockets; ``connected`` is True from the end of the TLS handshake on, for ever. ``fingerprint`` is the
-    SHA-256 of the client's certificate, and "" as long as none is asked for: Python's ssl cannot ask for one without
-    also refusing every certificate that no authority has signed.
+    and on unix sockets; ``connected`` is True from the end of all handshakes on, for ever. ``fingerprint`` is the
+    SHA-256 of the client's certificate (DER) as 64 lower-case hexadecimal digits, "" if it has shown none; TLS has
+    proved that the client holds its key, and nothing more. ``crowd`` is whom the address counts for
+    (`limits.crowd_of`), "" for those without limits by address: loopback, unix sockets, trusted proxies.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class Peer(asyncio.Protocol):
         "_transport",
         "address",
         "connected",
+        "crowd",
         "fingerprint",
         "full",
         "local",
@@ -84,13 +86,15 @@ class Peer(asyncio.Protocol):
         *,
         address: str,
         local: bool,
+        crowd: str,
         secure: bool,
         place: Place,
         limits: Limits,
-        on_lost: Callable[[Peer], None],
+        on_lost: Callable[[Peer, str], None],
     ) -> None:
         self.address = address
         self.local = local
+        self.crowd = crowd
         self.secure = secure
         self.fingerprint = ""
         self.full = False
@@ -177,9 +181,9 @@ class Peer(asyncio.Protocol):
         self._lost = True
         self._cancel_deadline()
         self._place.leave()
-        self._on_lost(self)
         if not self._reason:
             self._reason = f"lost: {getattr(exc, 'strerror', None) or exc}" if exc else "closed by the client"
+        self._on_lost(self, str(exc or "it hung up"))
         self._settle()
 
     def pause_writing(self) -> None:

@@ -17,8 +17,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from OpenSSL import SSL
 
 from bouncer.model.errors import Refused
+from bouncer.net.secure import asking_context
 
 VALID_DAYS = 3653  # ten years: clients pin a self-signed certificate, and each new one asks them all to trust again
 CLOCK_SKEW = timedelta(days=1)  # a client's clock may be behind ours; a certificate "not yet valid" helps nobody
@@ -87,13 +89,15 @@ def write_private(path: Path, data: bytes) -> None:
 class ServerTls:
     """The certificate in use, from a PEM file that holds the chain (our own certificate first) and the key.
 
-    ``context`` is for the next handshake; connections that stand keep what they were made with. ``fingerprint`` is
+    ``context`` is for the next handshake, ``asking`` for one that asks the client for a certificate too (None unless
+    ``ask`` is True); connections that stand keep what they were made with. ``fingerprint`` is
     that of our own certificate, ``expires`` when it ends. If ``path`` is absent, a self-signed certificate is made
     there. Raises Refused if the file can't be used.
     """
 
-    def __init__(self, path: Path, hostname: str) -> None:
+    def __init__(self, path: Path, hostname: str, *, ask: bool = False) -> None:
         self._path = path
+        self._ask = ask
         self.made = not path.exists()
         if self.made:
             try:
@@ -104,6 +108,7 @@ class ServerTls:
                     "make that folder writable, or name another file as certificate under [tls]."
                 ) from error
         self.context: ssl.SSLContext
+        self.asking: SSL.Context | None
         self.fingerprint: str
         self.expires: datetime
         self.reload()
@@ -121,17 +126,18 @@ class ServerTls:
         self._seen = _looks(self._path)
         try:
             context, certificate = load(self._path)
+            asking = asking_context(self._path.read_bytes()) if self._ask else None
         except OSError as error:
             raise Refused(
                 f"Can't use the certificate {self._path}: {_why(error)}; "
                 "it must be a PEM file with the certificate and its unencrypted key."
             ) from error
-        except ValueError as error:
+        except (ValueError, TypeError, SSL.Error) as error:
             raise Refused(
                 f"Can't use the certificate {self._path}: no certificate can be read in it; "
                 "it must be a PEM file with the certificate and its unencrypted key."
             ) from error
-        self.context = context
+        self.context, self.asking = context, asking
         self.fingerprint = fingerprint_of(certificate.public_bytes(serialization.Encoding.DER))
         self.expires = certificate.not_valid_after_utc
 

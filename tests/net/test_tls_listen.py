@@ -36,9 +36,10 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
         yield lambda test: runner.run(asyncio.wait_for(test, SOON))
 
 
-@pytest.fixture
-def tls(tmp_path: Path) -> ServerTls:
-    return ServerTls(tmp_path / "certs" / "server.pem", "bnc.example.org")
+@pytest.fixture(params=[False, True], ids=["loop", "asking"])
+def tls(request: pytest.FixtureRequest, tmp_path: Path) -> ServerTls:
+    """Both ways: the loop's own TLS, and ours that asks for a certificate."""
+    return ServerTls(tmp_path / "certs" / "server.pem", "bnc.example.org", ask=request.param)
 
 
 async def turn() -> None:
@@ -339,7 +340,8 @@ def test_an_old_tls_version_is_refused(run: Run, tls: ServerTls, caplog: pytest.
         async with Host(tls) as host:
             reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
             writer.write(b"\x16\x03\x01" + len(record).to_bytes(2, "big") + record)
-            assert await reader.read() == b""
+            # at most an alert: fatal (2), protocol_version (70)
+            assert await reader.read() in (b"", b"\x15\x03\x02\x00\x02\x02\x46")
             writer.close()
             while host.listeners.unregistered:
                 await turn()
@@ -358,3 +360,28 @@ def test_the_development_certificate_is_made_by_its_script(tmp_path: Path) -> No
     again = subprocess.run([sys.executable, script, path], capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "is there already" in again.stderr
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("made_for", ["", "alice"])
+def test_a_client_may_show_any_certificate(run: Run, tmp_path: Path, version: ssl.TLSVersion, made_for: str) -> None:
+    tls = ServerTls(tmp_path / "server.pem", "bnc.example.org", ask=True)
+    context = trusting(version)
+    expected = ""
+    if made_for:
+        pem = make_certificate(made_for, datetime(2001, 1, 1, tzinfo=UTC))  # self-signed, and expired: a key is a key
+        (tmp_path / "client.pem").write_bytes(pem)
+        context.load_cert_chain(tmp_path / "client.pem")
+        expected = fingerprint_of(ssl.PEM_cert_to_DER_cert(pem.decode().partition("-----BEGIN PRIVATE")[0]))
+
+    async def talk() -> None:
+        async with Host(tls) as host:
+            for _ in range(2):  # the second one has the session of the first
+                reader, writer = await asyncio.open_connection("127.0.0.1", host.port, ssl=context)
+                writer.write(b"PING x\r\n")
+                assert await reader.readline() == b"PING x\r\n"
+                assert (await host.began.get()).peer.fingerprint == expected
+                writer.close()
+                await writer.wait_closed()
+
+    run(talk())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,16 @@ def test_all_that_can_be_set() -> None:
         listen   = ["ircs://[::]:7000", "unix:irc.sock", "unix:/run/irc.sock"]
         hostname = "bnc.example.org"
         store    = "sqlite"
+        origins  = ["https://Chat.example.org/", "http://[::1]:8080"]
+        trusted_proxies = ["10.0.0.0/8", "2001:db8::1"]
         [tls]
         certificate = "/etc/bnc.pem"
+        client_certificates = false
         [upstream]
         pace = "500ms"
+        source = ["2001:db8:1::/64", "192.0.2.16/28"]
+        ident = "ident://[::]:113"
+        oidentd = "oidentd.conf"
     """
     assert parse_config(text, FILE) == Config(
         listen=(
@@ -54,8 +61,15 @@ def test_all_that_can_be_set() -> None:
         ),
         hostname="bnc.example.org",
         store="sqlite",
-        tls=Tls(Path("/etc/bnc.pem")),
-        upstream=Upstream(0.5),
+        tls=Tls(Path("/etc/bnc.pem"), client_certificates=False),
+        upstream=Upstream(
+            0.5,
+            (ip_network("2001:db8:1::/64"), ip_network("192.0.2.16/28")),
+            ("::", 113),
+            Path("/home/b/oidentd.conf"),
+        ),
+        origins=("https://chat.example.org", "http://[::1]:8080"),
+        trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("2001:db8::1/128")),
     )
 
 
@@ -73,7 +87,7 @@ hostname = "two words"
 
 listen = [
     "ircs://[::]:6697",
-    "wss://[::]:443",
+    "https://[::]:443",
     "ircs://[::]:66970",
 ]
 [tls]
@@ -85,17 +99,17 @@ pace = "soon"
 [web]
 port = 80
 """
+    forms = "use ircs://HOST:PORT, irc+insecure://HOST:PORT, wss://HOST:PORT, ws+insecure://HOST:PORT or unix:PATH."
     assert problems(text) == [
         "line 1: there is no setting lisen; did you mean listen?",
         'line 2: hostname: it is to be a host name of at most 63 characters, as in "bnc.example.org"',
-        "line 4: listen: Can't listen on wss://[::]:443: WebSocket listeners are not built yet; "
-        "use ircs://HOST:PORT, irc+insecure://HOST:PORT or unix:PATH. "
-        "Can't listen on ircs://[::]:66970: Port out of range 0-65535; "
-        "use ircs://HOST:PORT, irc+insecure://HOST:PORT or unix:PATH.",
+        "line 4: listen: Can't listen on https://[::]:443: web listeners are not built yet; "
+        f"{forms} Can't listen on ircs://[::]:66970: Port out of range 0-65535; {forms}",
         'line 10: tls.certificate: it is to be the path of a file, as in "certs/server.pem"',
         "line 11: there is no setting tls.pace; did you mean upstream.pace?",
         'line 14: upstream.pace: "soon" is not a time; write it as 2s or 500ms',
-        "line 15: there is no table web; there are listen, hostname, store, tls.certificate, upstream.pace",
+        "line 15: there is no table web; there are listen, hostname, store, origins, trusted_proxies, tls.certificate, "
+        "tls.client_certificates, upstream.pace, upstream.source, upstream.ident, upstream.oidentd",
     ]
 
 
@@ -125,6 +139,22 @@ port = 80
         ("upstream.pace = '-1s'", "is not a time"),
         ("upstream.pace = '2h'", "is not a time"),
         ("upstream.pace = nan", "is not between"),
+        ('origins = "https://a"', "it is to be a list"),
+        ("origins = ['chat.example.org']", "is no origin"),
+        ("origins = ['https://a.example/irc']", "without a path"),
+        (f"origins = {['https://a'] * 257}", "more than 256"),
+        ("trusted_proxies = ['10.0.0.1/8']", "10.0.0.1/8 has host bits set"),
+        ("trusted_proxies = [5]", "it is to be a list"),
+        ("tls.client_certificates = 'yes'", "true or false"),
+        ("upstream.source = ['eth0', '192.0.2.0/99']", "'eth0' does not appear to be"),
+        ("upstream.source = ['eth0', '192.0.2.0/99']", "; '192.0.2.0/99' does not"),
+        ('upstream.source = ["a\\nb"]', "'a\\nb'"),
+        ("upstream.ident = '0.0.0.0:113'", "use ident://HOST:PORT"),
+        ("upstream.ident = 'ident://[::]:99999'", "out of range"),
+        ("upstream.ident = 'ident://[::]/x'", "use ident://HOST:PORT"),
+        ("upstream.ident = 113", 'or "off"'),
+        ("upstream.oidentd = ''", "the path of a file"),
+        ("upstream.oidentd = '~no-such-user/x'", "no such home folder"),
         ("upstream = { pace = '1 week' }", "is not a time"),
     ],
 )

@@ -13,6 +13,8 @@ from bouncer.net.address import ListenAddress, parse_listen
         ("ircs://[::]", ListenAddress("::", 6697, True), "ircs://[::]:6697"),
         ("IRCS://BNC.example.org:0/", ListenAddress("bnc.example.org", 0, True), "ircs://bnc.example.org:0"),
         ("irc+insecure://127.0.0.1", ListenAddress("127.0.0.1", 6667, False), "irc+insecure://127.0.0.1:6667"),
+        ("wss://[::]", ListenAddress("::", 443, True, websocket=True), "wss://[::]:443"),
+        ("ws+insecure://[::1]:8", ListenAddress("::1", 8, websocket=True), "ws+insecure://[::1]:8"),
         ("unix:/run/b.sock", ListenAddress(path="/run/b.sock"), "unix:/run/b.sock"),
         ("unix:///run/b.sock", ListenAddress(path="/run/b.sock"), "unix:/run/b.sock"),
         ("unix:b.sock", ListenAddress(path="b.sock"), "unix:b.sock"),
@@ -44,7 +46,7 @@ def test_addresses_are_read_and_shown(text: str, expected: ListenAddress, shown:
         ("ircs://a\nb:6697", "characters in it that can't be"),
         (f"ircs://{'a' * 64}:6697", "no host name"),
         ("ircs://a..b:6697", "no host name"),
-        ("wss://[::]:443", "WebSocket listeners are not built yet"),
+        ("ws://[::]:80", "say wss:// for TLS"),
         ("https://[::]:443", "web listeners are not built yet"),
     ],
 )

@@ -1,0 +1,181 @@
+"""TLS that asks the client for a certificate, and takes any.
+
+Owns the bytes between a socket and a connection on such a listener. Must not know whose a certificate is.
+
+Python's ``ssl`` can ask for a certificate only together with a check by authorities, which refuses all that are
+self-signed, as nearly all of IRC's are. OpenSSL itself leaves the check to a callback; pyOpenSSL gives access to
+that. The client proves that it holds the key by the handshake itself; who may log in with it is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from OpenSSL import SSL
+
+from bouncer.net.layer import Layer
+
+READ_SIZE = 65536  # bytes decrypted by one call: four of the largest records, more than one read mostly has
+# What a record may add to the bytes in it is at most 29 bytes (TLS 1.2; 22 in 1.3) per 16,384; a little more is given.
+_RECORD_SHARE = 9  # as a shift: one byte more in 512
+_RECORD_ROOM = 512
+# As Python's ssl has it: forward secrecy, authenticated encryption first
+_CIPHERS = b"ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+_ALPN = b"irc"
+
+
+def asking_context(pem: bytes) -> SSL.Context:
+    """A context that asks for a certificate; ``pem`` has the chain and the key. Raises SSL.Error and ValueError."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET)
+    context.set_cipher_list(_CIPHERS)
+    # no resumption: it saves a handshake in days, and a resumed session would have to carry the certificate
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_session_id(b"bouncer")
+    context.set_verify(SSL.VERIFY_PEER, _take_any)
+    context.set_alpn_select_callback(_choose)
+    own, *chain = x509.load_pem_x509_certificates(pem)
+    context.use_certificate(own)
+    for certificate in chain:
+        context.add_extra_chain_cert(certificate)
+    context.use_privatekey(serialization.load_pem_private_key(pem, None))  # type: ignore[arg-type]  # of these kinds are all that a certificate of ours can have
+    context.check_privatekey()
+    return context
+
+
+def _take_any(connection: SSL.Connection, certificate: object, error: int, depth: int, ok: int) -> bool:
+    return True
+
+
+def _choose(connection: SSL.Connection, offered: list[bytes]) -> bytes | SSL._NoOverlappingProtocols:
+    # clients that name other protocols are served as well
+    return _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+class Secured(Layer):
+    """One connection's TLS. ``shown`` is called with the client's certificate (DER), if it shows one, before
+    ``above`` hears of the connection."""
+
+    __slots__ = ("_shown", "_tls")
+
+    def __init__(
+        self, above: asyncio.Protocol, deadline: float, context: SSL.Context, shown: Callable[[bytes], None]
+    ) -> None:
+        super().__init__(above, deadline)
+        self._shown = shown
+        self._tls = SSL.Connection(context, None)
+        self._tls.set_accept_state()
+
+    # For what is above
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt and hand over."""
+        if not self._closing and data:
+            try:
+                sent = self._tls.send(data)
+                while sent < len(data):  # one record has gone
+                    sent += self._tls.send(memoryview(data)[sent:])
+            except SSL.Error as error:
+                self._fail(_reason(error))
+            else:
+                self._flush(len(data) + (len(data) >> _RECORD_SHARE) + _RECORD_ROOM)
+
+    def close(self) -> None:
+        """Say that this is the end, and wait for the client to say so: the owner's deadline aborts."""
+        if self._closing:
+            return
+        self._closing = True
+        try:
+            self._tls.shutdown()
+        except SSL.Error:
+            pass  # it has failed already
+        self._flush()
+        self._end_below()
+
+    # For what is below
+
+    def data_received(self, data: bytes) -> None:
+        if self._error is not None:
+            return
+        try:
+            self._tls.bio_write(data)
+            if not self._ready and not self._shake():
+                return
+            self._read()
+        except SSL.Error as error:
+            self._flush()  # the alert
+            self._fail(_reason(error))
+
+    def eof_received(self) -> bool:
+        if self._closing:
+            self._below.close()
+        elif self._ready:
+            self._end()
+        else:
+            self._fail("it hung up")
+        return True
+
+    # Inside
+
+    def _shake(self) -> bool:
+        """Go on with the handshake; True when it is over."""
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            self._flush()
+            return False
+        self._flush()
+        certificate = self._tls.get_peer_certificate(as_cryptography=True)
+        if isinstance(certificate, x509.Certificate):
+            self._shown(certificate.public_bytes(serialization.Encoding.DER))
+        self._open()
+        return True
+
+    def _read(self) -> None:
+        """Pass up all that can be decrypted, then the end, if it has come."""
+        parts: list[bytes] = []
+        try:
+            while True:
+                parts.append(self._tls.recv(READ_SIZE))
+        except SSL.WantReadError:
+            self._pass(parts)
+        except SSL.ZeroReturnError:
+            self._pass(parts)
+            self._end()
+        except SSL.Error:
+            self._pass(parts)
+            raise
+
+    def _pass(self, parts: list[bytes]) -> None:
+        if parts and not self._closing:
+            self._above.data_received(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def _end(self) -> None:
+        """The client has said that this is the end."""
+        if not self._closing:
+            self._above.eof_received()
+            self.close()
+        self._below.close()
+
+    def _flush(self, size: int = READ_SIZE) -> None:
+        """Hand over what is encrypted."""
+        try:
+            while True:
+                data = self._tls.bio_read(size)
+                self._send(data)
+                if len(data) < size:
+                    return
+        except SSL.Error:
+            pass  # there is no more
+
+
+def _reason(error: SSL.Error) -> str:
+    """The last of OpenSSL's reasons, as Python's ssl names them."""
+    queue = error.args[0] if error.args else None
+    if isinstance(queue, list) and queue:
+        return str(queue[-1][-1]).upper().replace(" ", "_")
+    return "it hung up"
