@@ -23,7 +23,17 @@ from bouncer.app.home import Home, InUse, default_home
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations.row import Key, LeftOut, Operation, Result, Takes
 from bouncer.operations.table import OPERATIONS, perform
-from bouncer.operations.teach import FILE, SHELL, help_lines, key_line, object_text, sentence, switch, switches_of
+from bouncer.operations.teach import (
+    FILE,
+    SHELL,
+    help_lines,
+    key_line,
+    object_text,
+    sentence,
+    switch,
+    switches_of,
+    values_text,
+)
 from bouncer.operations.words import filled
 
 Ask = Callable[[Home, Sequence[str]], Result]
@@ -38,7 +48,11 @@ GROUPS = {
     "user": "People who may log in.",
     "network": "The IRC networks of users.",
     "channel": "The channels to be in.",
-    "cert": "The listener's certificate.",
+    "ignore": "Whom not to hear.",
+    "highlight": "Words that call for attention.",
+    "nolog": "What history does not keep.",
+    "server": "The servers of a network.",
+    "cert": "The listener's certificate, and those that are shown to networks.",
 }
 
 
@@ -124,9 +138,9 @@ def _command(row: Operation, ask: Ask) -> click.Command:
     if row.key(FILE) is not None:
         parameters.append(click.Argument(["file"]))
     elif row.takes is not Takes.NOTHING or len(row.keys) > len(flags):
-        needed = row.takes is not Takes.NOTHING and row.left_out is not LeftOut.ALL
-        pairs = " [KEY=VALUE]..." if len(row.keys) > len(flags) else ""
-        shape = object_text(row, True) + pairs
+        needed = bool(row.rest) or (row.takes is not Takes.NOTHING and row.left_out is not LeftOut.ALL)
+        pairs = values_text(row).replace(" ...]", "]...")
+        shape = f"{object_text(row, True)} {pairs}".strip()
         parameters.append(
             click.Argument(["words"], nargs=-1, required=needed, metavar=shape if needed else f"[{shape}]")
         )
@@ -148,6 +162,8 @@ def _command(row: Operation, ask: Ask) -> click.Command:
         callback=act,
         help=_help(row),
         short_help=f"{row.summary[:1].upper()}{row.summary[1:]}.",
+        # what stands in free text is never an option of ours
+        context_settings={"allow_interspersed_args": not row.rest},
     )
 
 

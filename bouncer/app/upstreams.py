@@ -32,6 +32,7 @@ from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
 from bouncer.model.ports import Archive, Timers
 from bouncer.model.records import DEFAULT_QUIT_MESSAGE, Flood, Network, nick_of, realname_of
+from bouncer.operations.tap import Traffic
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Upstream:
         self.reconnect = Reconnect(servers_of(link.network), pacing=pacing).install(self.client)
         self.client.tap(self._receive)
         self.client.tap_sent(link.sent)
+        self.traffic: Traffic | None = None
         # after the handlers above, so that what they decided is known here
         self.client.on("client_connect", self._opened)
         self.client.on("registered", self._registered)
@@ -141,6 +143,16 @@ class Upstream:
             logger.debug("%s was not sent to %s: %s", message.command, self.link.network.name, failure)
             return False
         return True
+
+    def watch(self, traffic: Traffic | None) -> None:
+        """Give all lines to it, and to nobody else; None costs nothing."""
+        if self.traffic is not None:
+            self.client.untap(self.traffic.received)
+            self.client.untap(self.traffic.sent)
+        self.traffic = traffic
+        if traffic is not None:
+            self.client.tap(traffic.received)
+            self.client.tap_sent(traffic.sent)
 
     def _receive(self, messages: list[Message], now: float) -> None:
         self.link.receive(messages, now)
@@ -333,6 +345,17 @@ class Upstreams:
         upstream = self._upstreams.get(network_id)
         if upstream is not None and upstream.wanted:
             upstream.again("reconnecting on request")
+
+    def watch(self, network_id: int, traffic: Traffic | None) -> None:
+        """Give all lines of a network to ``traffic`` from now on, to nobody if it is None."""
+        upstream = self._upstreams.get(network_id)
+        if upstream is not None:
+            upstream.watch(traffic)
+
+    def watched(self, network_id: int) -> Traffic | None:
+        """Who is given a network's lines."""
+        upstream = self._upstreams.get(network_id)
+        return upstream.traffic if upstream is not None else None
 
     def _leave(self, upstream: Upstream, reason: str) -> None:
         if upstream.reconnect.state.phase is Trying.IDLE:  # there is nothing to leave, and nobody to be told

@@ -29,6 +29,7 @@ from bouncer.model.records import Network
 from bouncer.net.listen import Listeners
 from bouncer.net.tls import ServerTls
 from bouncer.operations.context import MACHINE, Actor, Context, Facts
+from bouncer.operations.tap import Traffic
 from bouncer.service.answer import answer
 from bouncer.store.secrets import open_box
 from bouncer.store.sqlite import Store
@@ -94,7 +95,7 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
     async def service(actor: Actor, text: str) -> list[str]:
         return await answer(context(actor), text)
 
-    desk = Desk(history=store, service=service)
+    desk = Desk(history=store, service=service, context=context)
     entrance = Entrance(
         desk=desk,
         house=house,
@@ -123,6 +124,10 @@ class Unconnected:
     def disconnect(self, network_id: int) -> None: ...
 
     def reconnect(self, network_id: int) -> None: ...
+
+    def watch(self, network_id: int, traffic: Traffic | None) -> None: ...
+
+    def watched(self, network_id: int) -> Traffic | None: ...
 
 
 @asynccontextmanager

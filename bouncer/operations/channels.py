@@ -12,10 +12,10 @@ from bouncer.model.errors import Refused
 from bouncer.model.records import Channel, Network, User, fold_name
 from bouncer.operations.change import find_channel, find_network, find_user, keep, network_label, with_network
 from bouncer.operations.context import Context
-from bouncer.operations.names import channel_key, channel_name, quoted, same_channel
+from bouncer.operations.names import channel_key, channel_name, meant, quoted, same_channel
 from bouncer.operations.overview import network_state, number
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
-from bouncer.operations.settings import CHANNEL_KEYS, channel_values, channel_with, without_secrets
+from bouncer.operations.settings import CHANNEL_KEYS, NETWORK_KEYS, channel_values, channel_with, without_secrets
 from bouncer.operations.values import CHANNELS_LIMIT
 
 
@@ -49,6 +49,41 @@ async def delete(context: Context, call: Call) -> Result:
     await _keep(context, user, network, tuple(each for each in network.channels if each is not channel))
     label = f"{network_label(context, user.name, network.name)}/{channel.name}"
     return Result((f"channel {label} is left and no longer joined; its history is kept",), {"name": channel.name})
+
+
+async def attach(context: Context, call: Call) -> Result:
+    return await _detach(context, call, False)
+
+
+async def detach(context: Context, call: Call) -> Result:
+    return await _detach(context, call, True)
+
+
+async def _detach(context: Context, call: Call, detached: bool) -> Result:
+    user, network, channel = find_channel(context, call.target)
+    changed = replace(channel, detached=detached)
+    await _keep(context, user, network, tuple(changed if each is channel else each for each in network.channels))
+    label = f"{network_label(context, user.name, network.name)}/{channel.name}"
+    text = (
+        f"channel {label} is detached: still joined, but no longer shown" if detached else f"channel {label} is shown"
+    )
+    return Result((text,), shown(user, network, changed))
+
+
+async def order(context: Context, call: Call) -> Result:
+    user, network = find_network(context, call.target)
+    label = network_label(context, user.name, network.name)
+    by_name = {channel_key(channel.name): channel for channel in network.channels}
+    first = []
+    for name in call.values["channels"]:
+        if channel_key(name) not in by_name:
+            known = [channel.name for channel in network.channels]
+            raise Refused(f"{label} has no channel {quoted(name)}{meant(name, known) or '; channel list shows them'}")
+        first.append(by_name.pop(channel_key(name)))
+    channels = (*first, *by_name.values())
+    await _keep(context, user, network, channels)
+    names = [channel.name for channel in channels]
+    return Result((f"the channels of {label} are joined in this order: {', '.join(names)}",), names)
 
 
 async def list_all(context: Context, call: Call) -> Result:
@@ -97,6 +132,14 @@ async def _keep(context: Context, user: User, network: Network, channels: tuple[
     await keep(context, [with_network(user, replace(network, channels=channels))])
 
 
+_ORDER = tuple(
+    replace(
+        key, help="those to come first, in this order; the others follow as they are", example="channels=#irc,#python"
+    )
+    for key in NETWORK_KEYS
+    if key.name == "channels"
+)
+
 OPERATIONS = (
     Operation(
         "channel create",
@@ -123,6 +166,33 @@ OPERATIONS = (
         ("channel delete {channel}",),
         delete,
         takes=Takes.CHANNEL,
+    ),
+    Operation(
+        "channel attach",
+        "show a detached channel again",
+        "The same as channel update with detached=no; clients get what was said since it was detached.",
+        ("channel attach {channel}",),
+        attach,
+        takes=Takes.CHANNEL,
+    ),
+    Operation(
+        "channel detach",
+        "stay in a channel, but do not show it",
+        "The same as channel update with detached=yes. relay=, reattach= and detach_after= say what comes of it then.",
+        ("channel detach {channel}",),
+        detach,
+        takes=Takes.CHANNEL,
+    ),
+    Operation(
+        "channel order",
+        "set the order of a network's channels",
+        "They are joined, listed and shown to new clients in that order, after the next connect.",
+        ("channel order {network} #python,#irc",),
+        order,
+        takes=Takes.NETWORK,
+        left_out=LeftOut.OWN,
+        keys=_ORDER,
+        rest="channels",
     ),
     Operation(
         "channel list",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from bouncer.core.house import House
     from bouncer.model.ports import Records
+    from bouncer.operations.tap import Traffic
 
 
 class Passwords(Protocol):
@@ -62,6 +63,12 @@ class Dialer(Protocol):
 
     def reconnect(self, network_id: int) -> None:
         """Leave and connect again at once."""
+
+    def watch(self, network_id: int, traffic: Traffic | None) -> None:
+        """Give that all lines from now on, over reconnects too; None ends it."""
+
+    def watched(self, network_id: int) -> Traffic | None:
+        """What is given its lines, None if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,30 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from bouncer.irc.message import Message
 from bouncer.model.errors import Refused
 from bouncer.model.records import Network, User, fold_name, nick_of
+from bouncer.operations import values
 from bouncer.operations.change import find_network, find_user, keep, network_label, with_network, without_network
 from bouncer.operations.context import Context
-from bouncer.operations.names import account_name, quoted
+from bouncer.operations.names import account_name, meant, quoted
 from bouncer.operations.overview import network_state, state_text
-from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
+from bouncer.operations.row import NEEDED, Call, Key, LeftOut, Operation, Result, Takes
 from bouncer.operations.settings import NAME, NETWORK_KEYS, network_values, network_with, without_secrets
+from bouncer.operations.tap import cut
 from bouncer.operations.users import setting_lines
 from bouncer.operations.values import NETWORKS_LIMIT
 
 _CREATE_KEYS = tuple(key for key in NETWORK_KEYS if key.name != NAME.name)
+_LINE = Key("line", "an IRC line", 'line="PRIVMSG #python :hello"', values.raw_line, NEEDED, secret=True)
+_ORDER = Key(
+    "networks",
+    "those to come first, in this order; the others follow as they are",
+    "networks=oftc,libera",
+    values.several(values.name, NETWORKS_LIMIT),
+    NEEDED,
+    many=True,
+)
 _AT_CONNECT = tuple(key.name for key in NETWORK_KEYS if key.reconnects)
 
 
@@ -115,6 +127,35 @@ async def reconnect(context: Context, call: Call) -> Result:
         raise Refused(f"network {label} is off; network connect {label} turns it on")
     context.dialer.reconnect(network.id)
     return Result((_doing(context, f"network {label} connects anew to {network.servers[0]}"),), shown(user, network))
+
+
+async def order(context: Context, call: Call) -> Result:
+    user = find_user(context, call.target.user)
+    by_name = {fold_name(network.name): network for network in user.networks}
+    first = []
+    for name in call.values["networks"]:
+        if fold_name(name) not in by_name:
+            known = [network.name for network in user.networks]
+            raise Refused(f"there is no network {quoted(name)}{meant(name, known) or '; network list shows them'}")
+        first.append(by_name.pop(fold_name(name)))
+    networks = (*first, *by_name.values())
+    await keep(context, [replace(user, networks=networks)])
+    names = [network.name for network in networks]
+    return Result((f"the networks of {user.name} are in this order: {', '.join(names)}",), names)
+
+
+async def quote(context: Context, call: Call) -> Result:
+    user, network = find_network(context, call.target)
+    label = network_label(context, user.name, network.name)
+    account = context.house.account(user.name)
+    link = account.links.get(network.id) if account is not None else None
+    uplink = link.uplink if link is not None else None
+    line: str = call.values["line"]
+    # the text as it was typed: what it holds is between its writer and the network
+    if uplink is None or not uplink.registered or not uplink.send(Message.parse(line.encode())):
+        state = state_text(network_state(context, user, network), context.now)
+        raise Refused(f"{label} was not sent that line: {state}; try again when it is connected")
+    return Result((f"sent to {label}: {cut(Message.parse(line.encode()))}",), {"network": network.name})
 
 
 def shown(user: User, network: Network) -> dict[str, Any]:
@@ -226,5 +267,28 @@ OPERATIONS = (
         reconnect,
         takes=Takes.NETWORK,
         left_out=LeftOut.OWN,
+    ),
+    Operation(
+        "network order",
+        "set the order of a user's networks",
+        "They are listed and shown to clients in that order.",
+        ("network order {scope} oftc,libera",),
+        order,
+        takes=Takes.USER,
+        left_out=LeftOut.OWN,
+        keys=(_ORDER,),
+        rest="networks",
+    ),
+    Operation(
+        "network quote",
+        "send a network a line as it is",
+        "For what no client of yours can say. The answer comes to all attached clients. A line with quotes in it, or "
+        'with spaces that matter, is written line="…".',
+        ("network quote {network} MODE alice +i", 'network quote {network} line="PRIVMSG #python :hello"'),
+        quote,
+        takes=Takes.NETWORK,
+        left_out=LeftOut.OWN,
+        keys=(_LINE,),
+        rest="line",
     ),
 )

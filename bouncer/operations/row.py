@@ -27,6 +27,8 @@ class Takes(Enum):
     USER = "USER"
     NETWORK = "NETWORK"
     CHANNEL = "NETWORK/#CHANNEL"
+    DEVICE = "DEVICE"
+    SCOPE = "USER[/NETWORK]"  # a user, for all networks, or one network
 
 
 class LeftOut(Enum):
@@ -62,6 +64,7 @@ class Key:
     secret: bool = False
     many: bool = False  # may be given several times: the values are joined
     reconnects: bool = False
+    shown: Callable[[Any], str] | None = None  # what may be shown of a secret; None: only that there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class Target:
     user: str = ""
     network: str = ""
     channel: str = ""
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,10 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A row. ``words`` is what is typed; ``summary`` one line; ``teaches`` the help's text; ``examples`` are typed
-    words in which ``{user}``, ``{network}`` and ``{channel}`` stand for an object as the skin writes it.
+    words in which ``{user}``, ``{network}``, ``{channel}``, ``{device}`` and ``{scope}`` stand for an object as the
+    skin writes it (``{scope}``, the user where a list of theirs is meant, is nothing inside IRC).
+
+    ``rest`` is the key whose value is all that stands behind the object, without ``KEY=`` before it.
     """
 
     words: str
@@ -108,6 +115,7 @@ class Operation:
     takes: Takes = Takes.NOTHING
     left_out: LeftOut = LeftOut.REFUSED
     keys: tuple[Key, ...] = ()
+    rest: str = ""
     reads: bool = False
     here: bool = True  # false: on the command line only
 

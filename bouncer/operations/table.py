@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bouncer.operations import certs, channels, networks, overview, users, whole
+from bouncer.operations import broadcast, certs, channels, lists, networks, overview, recover, traffic, users, whole
 from bouncer.operations.context import Context
 from bouncer.operations.row import Operation, Result
 from bouncer.operations.words import call_of, find
@@ -15,9 +15,13 @@ from bouncer.operations.words import call_of, find
 OPERATIONS: tuple[Operation, ...] = (
     *overview.OPERATIONS,
     *users.OPERATIONS,
+    *recover.OPERATIONS,
     *networks.OPERATIONS,
+    *traffic.OPERATIONS,
     *channels.OPERATIONS,
+    *lists.OPERATIONS,
     *certs.OPERATIONS,
+    *broadcast.OPERATIONS,
     *whole.OPERATIONS,
 )
 

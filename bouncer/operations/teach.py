@@ -52,14 +52,23 @@ def help_lines(table: Sequence[Operation], words: Sequence[str], skin: Skin) -> 
 def usage(row: Operation, skin: Skin) -> str:
     """One line: the words, the object and whether there are keys."""
     shape = object_text(row, skin.qualified)
+    if row.rest and row.takes is Takes.USER and not skin.qualified:
+        shape = ""  # free text follows, in which a name could be a word
     if shape and (row.left_out is LeftOut.ALL or (row.left_out is LeftOut.OWN and not skin.qualified)):
         shape = f"[{shape}]"
-    switches = switches_of(row)
-    pairs = [key for key in row.keys if key not in switches and key.name != FILE]
-    parts = [row.words, shape, "FILE" if row.key(FILE) else "", "[KEY=VALUE ...]" if pairs else ""]
+    parts = [row.words, shape, "FILE" if row.key(FILE) else "", values_text(row)]
     if skin.qualified:
-        parts += [f"[{switch(key)}]" for key in switches]
+        parts += [f"[{switch(key)}]" for key in switches_of(row)]
     return " ".join(part for part in parts if part)
+
+
+def values_text(row: Operation) -> str:
+    """What stands behind the object, as usage lines write it."""
+    if row.rest:
+        key = row.key(row.rest)
+        return f"{row.rest.upper()}{' ...' if key is not None and key.many else ''}"
+    switches = switches_of(row)
+    return "[KEY=VALUE ...]" if any(key not in switches and key.name != FILE for key in row.keys) else ""
 
 
 def switches_of(row: Operation) -> list[Key]:
@@ -74,7 +83,9 @@ def switch(key: Key) -> str:
 
 def object_text(row: Operation, qualified: bool) -> str:
     """The object as usage lines write it."""
-    owner = "USER/" if qualified and row.takes in (Takes.NETWORK, Takes.CHANNEL) else ""
+    if row.takes is Takes.SCOPE and not qualified:
+        return Takes.NETWORK.value
+    owner = "USER/" if qualified and row.takes in (Takes.NETWORK, Takes.CHANNEL, Takes.DEVICE) else ""
     return f"{owner}{row.takes.value}"
 
 

@@ -190,6 +190,14 @@ def raw_lines(value: object) -> tuple[str, ...]:
     return tuple(one_line(item, COMMAND_LIMIT).removeprefix("/") for item in items if item)
 
 
+def raw_line(value: object) -> str:
+    """One IRC line to send."""
+    plain = one_line(value if isinstance(value, str) else "", COMMAND_LIMIT).strip(" ").removeprefix("/")
+    if not plain:
+        raise Refused('it is to be an IRC line, as in "MODE alice +x"')
+    return plain
+
+
 def fingerprint(value: object) -> str:
     """A SHA-256 fingerprint; colons and case do not count."""
     plain = text(value).replace(":", "").replace(" ", "").lower()

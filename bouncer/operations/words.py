@@ -24,9 +24,9 @@ ELSEWHERE: Mapping[str, str] = {
     "addnetwork": "network create",
     "delnetwork": "network delete",
     "listnetworks": "network list",
-    "addserver": "network update",
-    "delserver": "network update",
-    "listservers": "network show",
+    "addserver": "server add",
+    "delserver": "server remove",
+    "listservers": "server list",
     "connect": "network connect",
     "disconnect": "network disconnect",
     "jump": "network reconnect",
@@ -34,12 +34,11 @@ ELSEWHERE: Mapping[str, str] = {
     "listchans": "channel list",
     "enablechan": "channel create",
     "disablechan": "channel delete",
-    "attach": "channel update",
-    "detach": "channel update",
+    "attach": "channel attach",
+    "detach": "channel detach",
     "listclients": "status",
     "uptime": "status",
     "version": "status",
-    "server": "status",
     "listusers": "user list",
     "adduser": "user create",
     "deluser": "user delete",
@@ -47,7 +46,7 @@ ELSEWHERE: Mapping[str, str] = {
     "passwd": "user password",
     "setpass": "user password",
     "sasl": "network update",
-    "certfp": "cert show",
+    "certfp": "cert generate",
     "import": "apply",
     "saveconfig": "export",
 }
@@ -93,9 +92,15 @@ def call_of(context: Context, row: Operation, words: Sequence[str]) -> Call:
     """What a row is called with, of the words after its own. Raises Refused."""
     if row.who is Who.ADMIN and not context.actor.admin:
         raise Refused(f"{row.words} may be used by admins only")
+    if not row.here and not context.actor.is_machine:
+        raise Refused(f"{row.words} works on the command line only: bouncer help {row.words}")
     if len(words) > WORDS_LIMIT:
         raise Refused(f"there are more than {WORDS_LIMIT} words; use several commands")
     rest = list(words)
+    if row.rest:
+        name = rest.pop(0) if _names_object(context, row, rest) else ""
+        values = _rest_of(context, row, rest)
+        return Call(_target(context, row, name), values)
     name = rest.pop(0) if rest and not _PAIR.fullmatch(rest[0]) else ""
     if name and row.takes is Takes.NOTHING:
         if row.keys:
@@ -133,6 +138,42 @@ def values_of(context: Context, row: Operation, words: Sequence[str]) -> dict[st
     return found
 
 
+def _names_object(context: Context, row: Operation, words: Sequence[str]) -> bool:
+    """Whether the first word is the object of a row that takes free text.
+
+    On the command line it always is. Inside IRC, where it may be left out, it is if it names a network and something
+    stands behind it; whoever means the word itself writes ``KEY=`` before it.
+    """
+    if not words or row.takes is Takes.NOTHING or _is_pair_of(row, words[0]):
+        return False
+    actor = context.actor
+    if actor.is_machine or row.left_out is LeftOut.REFUSED:
+        return True
+    if len(words) < 2 or row.takes is Takes.USER:
+        return False
+    user, slash, network = words[0].rpartition("/")
+    account = context.house.account(user if slash and actor.admin else actor.user)
+    return account is not None and account.user.network(network if actor.admin else words[0]) is not None
+
+
+def _rest_of(context: Context, row: Operation, words: Sequence[str]) -> dict[str, Any]:
+    key = row.key(row.rest)
+    if words and _is_pair_of(row, words[0]):
+        found = values_of(context, row, words)
+    elif words and key is not None:
+        found = {key.name: _parsed(key, (", " if key.many else " ").join(words))}
+    else:
+        found = {}
+    if not found.get(row.rest):
+        raise Refused(f"{row.words} needs {row.rest}, as in: {example_of(row, context.actor.is_machine)}")
+    return found
+
+
+def _is_pair_of(row: Operation, word: str) -> bool:
+    pair = _PAIR.fullmatch(word)
+    return pair is not None and row.key(pair[1]) is not None
+
+
 def _parsed(key: Key, text: str) -> Any:
     if not text and key.default is not NEEDED:
         return key.default
@@ -152,6 +193,11 @@ def _target(context: Context, row: Operation, name: str) -> Target:
         target = Target(name)
     elif row.takes is Takes.NETWORK:
         target = _network_target(context, row, name)
+    elif row.takes is Takes.DEVICE:
+        target = _device_target(context, row, name)
+    elif row.takes is Takes.SCOPE:
+        user, slash, network = name.partition("/")
+        target = Target(user, network) if slash or actor.is_machine else Target(actor.user, name)
     else:
         target = _channel_target(context, row, name)
     own = fold_name(target.user) == fold_name(actor.user)
@@ -166,7 +212,7 @@ def _left_out(context: Context, row: Operation) -> Target:
         sees_all = actor.is_machine or (row.words == "status" and actor.admin)
         return Target() if sees_all else Target(actor.user)
     if row.left_out is LeftOut.OWN and not actor.is_machine:
-        if row.takes is Takes.USER:
+        if row.takes in (Takes.USER, Takes.SCOPE):
             return Target(actor.user)
         if actor.network:
             return Target(actor.user, actor.network)
@@ -184,6 +230,14 @@ def _network_target(context: Context, row: Operation, name: str) -> Target:
         owner = owners[0] if len(owners) == 1 else "alice"
         raise Refused(f"{quoted(name)} needs its user before it: {row.words} {owner}/{name}")
     return Target(context.actor.user, name)
+
+
+def _device_target(context: Context, row: Operation, name: str) -> Target:
+    actor = context.actor
+    user, slash, device = name.rpartition("/")
+    if not slash and actor.is_machine:
+        raise Refused(f"{quoted(name)} needs its user before it: {example_of(row, True)}")
+    return Target(user if slash else actor.user, device=device.removeprefix("@").lower())
 
 
 def _channel_target(context: Context, row: Operation, name: str) -> Target:
@@ -210,7 +264,14 @@ def example_of(row: Operation, qualified: bool) -> str:
 def filled(example: str, qualified: bool) -> str:
     """An example with its objects in."""
     network = "alice/libera" if qualified else "libera"
-    return example.format(user="alice", network=network, channel=f"{network}/#python")
+    text = example.format(
+        user="alice",
+        network=network,
+        channel=f"{network}/#python",
+        device="alice/phone" if qualified else "phone",
+        scope="alice" if qualified else "",
+    )
+    return text.replace("  ", " ").rstrip()  # where nothing stands for the object
 
 
 def _stray(row: Operation, word: str) -> str:

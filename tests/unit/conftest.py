@@ -16,6 +16,7 @@ from bouncer.model.records import Network, User
 from bouncer.operations.context import MACHINE, Actor, Certificate, Context, Facts
 from bouncer.operations.row import Result
 from bouncer.operations.table import perform
+from bouncer.operations.tap import Traffic
 from bouncer.service.answer import answer, split
 from bouncer.store.memory import MemoryStore
 
@@ -40,6 +41,7 @@ class Connections:
     """Connector of the house and Dialer of the operations: writes down what it is told."""
 
     told: list[str] = field(default_factory=list)
+    watching: dict[int, Traffic] = field(default_factory=dict)
 
     def added(self, link: Link) -> None:
         self.told.append(f"added {link.network.name}")
@@ -58,6 +60,14 @@ class Connections:
 
     def reconnect(self, network_id: int) -> None:
         self.told.append(f"reconnect {network_id}")
+
+    def watch(self, network_id: int, traffic: Traffic | None) -> None:
+        self.watching.pop(network_id, None)
+        if traffic is not None:
+            self.watching[network_id] = traffic
+
+    def watched(self, network_id: int) -> Traffic | None:
+        return self.watching.get(network_id)
 
 
 class PlainPasswords:

@@ -72,4 +72,4 @@ async def test_the_certificate_is_shown_and_renewed(bench: Bench) -> None:
     assert "admins only" in await bench.refusal("cert renew", Actor("alice"))
     assert (await bench.do("cert renew")).data["fingerprint"] == "cd" * 32
     bench.certs.certificate = replace(bench.certs.certificate, self_signed=False)
-    assert "replace its file" in await bench.refusal("cert generate")
+    assert "replace its file" in await bench.refusal("cert renew")

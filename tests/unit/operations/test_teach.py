@@ -28,8 +28,8 @@ def test_help_for_a_user_leaves_out_what_is_for_others() -> None:
 
 
 def test_help_on_a_group_a_command_and_a_key() -> None:
-    assert len(help_lines(OPERATIONS, ["cert"], SHELL)) == 3
-    assert len(help_lines(OPERATIONS, ["chan"], CHAT)) == 4
+    assert len(help_lines(OPERATIONS, ["cert"], SHELL)) == 4
+    assert len(help_lines(OPERATIONS, ["chan"], CHAT)) == 7
     lines = help_lines(OPERATIONS, ["net", "upd"], CHAT)
     assert lines[0] == "/msg *bouncer network update [NETWORK] [KEY=VALUE ...]"
     assert 'Example: /msg *bouncer network update libera nick=alice2 realname="Alice A."' in lines
