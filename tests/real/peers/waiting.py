@@ -8,7 +8,7 @@ import inspect
 import random
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
@@ -46,6 +46,15 @@ async def eventually(probe: Callable[[], Any], timeout: float = 20.0, what: str 
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {timeout:g} s: {what or probe!r}; last: {complaint}")
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def ticks(every: float, seconds: float) -> AsyncIterator[float]:
+    """The time (monotonic) every so often, for so long: the pace of what a test measures."""
+    start = due = time.monotonic()
+    while due - start < seconds:
+        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        yield time.monotonic()
+        due += every
 
 
 async def until_clock(moment: float) -> None:
