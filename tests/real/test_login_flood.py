@@ -80,7 +80,12 @@ async def test_a_flood_of_wrong_passwords(start_network: Callable[[str], Awaitab
     sayer.send("JOIN #c")
     await sayer.mark()
     alice = await Clocked.attach(bouncer.port, "alice", "alice/net@here", PASSWORD, nick="alice")
-    await eventually(lambda: sayer.send("PRIVMSG #c :hello") or alice.texts["#c"], 20, "alice hears bob")
+
+    def heard() -> bool:
+        sayer.send("PRIVMSG #c :hello")
+        return bool(alice.texts["#c"])
+
+    await eventually(heard, 20, "alice hears bob")
 
     await probe(sayer, 3)
     quiet, alice.delays = p99(alice.delays), []

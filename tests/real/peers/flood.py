@@ -1,4 +1,4 @@
-"""A flood of logins, in a process of its own so that it never slows the test down: python flood.py HOST PORT RATE SECONDS.
+"""A flood of logins, in a process of its own so that it never slows the test: python flood.py HOST PORT RATE SECONDS.
 
 Opens RATE connections a second, each of which says a login with a wrong password at once and reads to the end. Prints
 what became of them as JSON: how many were made, how many were let in, and how often each last line came.
