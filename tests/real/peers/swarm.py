@@ -41,7 +41,7 @@ class Member(asyncio.Protocol):
         self.nick = ""
         self.texts: dict[str, list[str]] = defaultdict(list)
         self.strays: list[str] = []
-        self.numerics: Counter[str] = Counter()
+        self.notes: dict[str, str] = {}  # of each numeric, the last line
         self.asked: list[tuple[str, str]] = []  # (command, subject), not answered yet
         self.answered: Counter[str] = Counter()  # by command
         self.attached = False  # past the burst that greets it
@@ -100,7 +100,7 @@ class Member(asyncio.Protocol):
         elif command == "001":
             self.nick = params[0]
         elif command.isdigit() and self.attached:
-            self.numerics[command] += 1
+            self.notes[command] = line
             self._answer(command, params[1:], line)
 
     def _answer(self, numeric: str, params: list[str], line: str) -> None:
