@@ -161,14 +161,15 @@ def _hosts(subjects: frozenset[str], message: Message, fold: Fold) -> bool:
     return not subjects or all(fold(nick) in subjects for nick in nicks)
 
 
-TOKEN = "%"  # begins, in the subjects of a WHO, the token of a WHOX
+TOKEN = "%"  # begins, in the subjects of a WHO, the token of a WHOX, which may be empty
 
 
 def _who(message: Message) -> list[str]:
-    """The mask, and the token that each 354 repeats if its fields have a ``t`` (WHOX)."""
+    """The mask, and for a WHOX the token that each 354 repeats if its fields have a ``t``."""
     mask = message.param(0)
-    fields, _, token = message.param(1).partition("%")[2].partition(",")
-    return [mask] * bool(mask) + [TOKEN + token] * ("t" in fields and bool(token))
+    _, whox, rest = message.param(1).partition("%")
+    fields, _, token = rest.partition(",")
+    return [mask] * bool(mask) + [TOKEN + token * ("t" in fields)] * bool(whox)
 
 
 def _who_line(subjects: frozenset[str], message: Message, fold: Fold) -> bool:
@@ -179,7 +180,7 @@ def _who_line(subjects: frozenset[str], message: Message, fold: Fold) -> bool:
 
 def _whox_line(subjects: frozenset[str], message: Message, fold: Fold) -> bool:
     tokens = [each[1:] for each in subjects if each[:1] == TOKEN]
-    return not tokens or fold(message.param(1)) in tokens
+    return "" in tokens or fold(message.param(1)) in tokens
 
 
 def _mode_form(message: Message) -> str:

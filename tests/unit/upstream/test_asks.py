@@ -118,3 +118,142 @@ def test_any_answer_to_any_commands_ends(commands: list[tuple[str, str]]) -> Non
     for number in range(1000):
         asker = wire.whose(f"{number:03} me bob :x")
         assert asker is None or asker.isdecimal()
+
+
+def test_several_channels_have_an_end_each(wire: Wire) -> None:
+    wire.asked("phone", "NAMES #a,#b")
+    assert wire.whose("353 me = #a :bob") == "phone"
+    assert wire.whose("366 me #a :End") == "phone"
+    assert wire.whose("366 me #b :End") == "phone"
+    assert wire.whose("366 me #b :End") is None
+
+
+def test_several_lists_have_an_end_each(wire: Wire) -> None:
+    wire.asked("phone", "MODE #c +beI")
+    wire.asked("desk", "MODE #c b")
+    assert [wire.whose("368 me #c :End"), wire.whose("482 me #c :No"), wire.whose("347 me #c :End")] == ["phone"] * 3
+    assert [wire.whose("367 me #c *!*@h"), wire.whose("368 me #c :End")] == ["desk", "desk"]
+
+
+@pytest.mark.parametrize("end", ["318 me bob,carl :End", "318 me bob :End"])
+def test_an_end_may_stand_for_several_nicks(wire: Wire, end: str) -> None:
+    wire.asked("phone", "WHOIS bob,carl")
+    wire.asked("desk", "WHOIS dan")
+    assert wire.whose("401 me bob :No") == "phone"
+    assert wire.whose("311 me carl c h * :C") == "phone"
+    assert wire.whose(end) == "phone"
+    assert wire.whose("318 me dan :End") == "desk"
+
+
+def test_lines_that_follow_an_end_go_where_it_went(wire: Wire) -> None:
+    wire.asked("phone", "MODE #c")
+    wire.asked("desk", "MODE #c")
+    assert [wire.whose("324 me #c +n"), wire.whose("329 me #c 1")] == ["phone", "phone"]
+    assert [wire.whose("324 me #c +n"), wire.whose("329 me #c 1")] == ["desk", "desk"]
+    assert wire.whose("329 me #c 1") is None
+
+
+def test_an_error_may_come_with_the_end_or_without(wire: Wire) -> None:
+    wire.asked("phone", "WHOIS bob")
+    wire.asked("desk", "WHOIS bob")
+    assert [wire.whose("401 me bob :No"), wire.whose("318 me bob :End")] == ["phone", "phone"]
+    assert [wire.whose("401 me bob :No"), wire.whose("318 me bob :End")] == ["desk", "desk"]
+    wire.asked("phone", "WHOIS bob")
+    wire.asked("desk", "WHOIS bob")
+    assert [wire.whose("401 me bob :No"), wire.whose("401 me bob :No")] == ["phone", "desk"]
+
+
+@pytest.mark.parametrize("refusal", ["263 me LIST :Try again", "416 me LIST :Too much"])
+def test_a_refused_list_may_still_end(wire: Wire, refusal: str) -> None:
+    wire.asked("phone", "LIST")
+    assert [wire.whose(refusal), wire.whose("323 me :End")] == ["phone", "phone"]
+    wire.asked("desk", "LIST")
+    assert [wire.whose("322 me #c 3 :t"), wire.whose("323 me :End")] == ["desk", "desk"]
+
+
+def test_one_lost_answer_does_not_shift_the_others(wire: Wire) -> None:
+    wire.asked("lost", "WHO #a")
+    wire.asked("phone", "WHO #b %tcn,7")
+    wire.asked("desk", "WHO #c %tcn,8")
+    assert [wire.whose("354 me 8 #c bob"), wire.whose("315 me #c :End")] == ["desk", "desk"]
+    wire.asked("lost", "ISON bob")
+    wire.asked("desk", "ISON carl dan")
+    assert wire.whose("303 me :dan") == "desk"
+    wire.asked("phone", "ISON bob")
+    assert wire.whose("303 me :") == "phone"
+
+
+def test_a_servers_own_form_of_a_mask_is_taken(wire: Wire) -> None:
+    wire.asked("phone", "WHO 0")
+    assert [wire.whose("352 me * b h s bob H :0 B"), wire.whose("315 me * :End")] == ["phone", "phone"]
+
+
+def test_what_follows_a_join_of_ours_is_for_all_even_if_somebody_asks_for_the_names(wire: Wire) -> None:
+    wire.asks.note(Message.parse(b"JOIN #a,#b"), None, fold, wire.now)
+    wire.asked("phone", "NAMES #a")
+    assert [wire.whose("353 me = #a :me"), wire.whose("366 me #a :End")] == [None, None]
+    assert wire.whose("474 me #b :Banned") is None
+    assert [wire.whose("353 me = #a :me"), wire.whose("366 me #a :End")] == ["phone", "phone"]
+
+
+def test_news_that_a_question_caused_is_for_all(wire: Wire) -> None:
+    wire.asked("phone", "AWAY :out")
+    assert wire.whose("306 me :You are away") is None
+    wire.asked("phone", "JOIN #c")
+    assert wire.whose("332 me #c :topic") is None
+    wire.asked("desk", "MODE me +s")
+    assert wire.whose("396 me host :is your host") is None
+
+
+def test_a_numeric_nobody_knows_answers_the_only_command_nobody_knows(wire: Wire) -> None:
+    wire.asked("phone", "WHO #c")
+    wire.asked("desk", "TESTLINE x")
+    assert wire.whose("725 me x :line") == "desk"
+    wire.asked("phone", "FROB")
+    assert wire.whose("725 me x :line") is None
+    assert wire.whose("730 me :bob!b@h") is None
+
+
+def test_an_error_nobody_foresaw_goes_to_who_named_its_subject(wire: Wire) -> None:
+    wire.asked("phone", "WHO #c")
+    wire.asked("desk", "TOPIC #d :tea")
+    assert wire.whose("499 me #d :Not for you") == "desk"
+    assert wire.whose("499 me #e :Not for you") is None
+
+
+def test_the_answers_of_who_has_left_go_to_the_heir(wire: Wire) -> None:
+    label = wire.asks.next_label()
+    wire.asked("phone", f"@label={label} WHOIS bob")
+    wire.asked("phone", "WHO #c")
+    wire.asked("phone", "MODE #c")
+    assert wire.whose("324 me #c +n") == "phone"
+    wire.asks.gone("phone", "nobody")
+    assert wire.whose("329 me #c 1") == "nobody"
+    assert wire.whose("315 me #c :End") == "nobody"
+    assert wire.asks.answer(Message.parse(f"@label={label} :s 401 me bob :No".encode()), fold, wire.now) == "nobody"
+
+
+def test_a_label_tells_whose_answer_it_is_whatever_it_says(wire: Wire) -> None:
+    labels = {who: wire.asks.next_label() for who in ("phone", "desk")}
+    for who, label in labels.items():
+        wire.asked(who, f"@label={label} WHOIS bob")
+
+    def whose(text: str) -> str | None:
+        return wire.asks.answer(Message.parse(text.encode()), fold, wire.now)
+
+    wire.asks.batch(Message.parse(f"@label={labels['desk']} :s BATCH +r labeled-response".encode()), wire.now)
+    assert whose("@batch=r :s 999 me what :is this") == "desk"
+    assert whose("@batch=r :s NOTICE me :by the way") == "desk"
+    assert whose("@batch=r :s FAIL X Y :no") == "desk"
+    assert whose("@batch=r :me!u@h MODE me +i") is None
+    assert whose(f"@label={labels['phone']} :s 401 me bob :No") == "phone"
+
+
+def test_an_answer_that_another_server_gives_comes_without_our_label(wire: Wire) -> None:
+    whois, text = wire.asks.next_label(), wire.asks.next_label()
+    wire.asked("phone", f"@label={whois} WHOIS bob bob")
+    wire.asked("desk", f"@label={text} PRIVMSG bob :hi")
+    for label in (whois, text):
+        wire.asks.acknowledged(Message.parse(f"@label={label} :s ACK".encode()))
+    assert [wire.whose("311 me bob b h * :B"), wire.whose("318 me bob :End")] == ["phone", "phone"]
+    assert wire.whose("401 me bob :No") is None
