@@ -32,7 +32,12 @@ class Away:
         self.alone = alone
         self._devices: dict[object, str] = {}  # what each has said, "" of one that is present; the newest last
         self._alone_since = now
-        self._told = ""  # the network knows this of us
+        self._told = ""
+
+    @property
+    def told(self) -> str:
+        """What the network knows of us, "" if we are there."""
+        return self._told
 
     @property
     def due_at(self) -> float:

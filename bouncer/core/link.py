@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from types import MappingProxyType
 
+from bouncer.core.away import Away
 from bouncer.core.ctcp import Ctcp
+from bouncer.core.joins import CANNOT_JOIN, SERVICES, Joins, logs_in
 from bouncer.core.resync import AFTER_JOIN, difference
 from bouncer.core.status import LinkStatus, Phase, printable
 from bouncer.core.wishes import Wishes
@@ -19,10 +22,12 @@ from bouncer.downstream.place import Attached
 from bouncer.downstream.welcome import joined, note, supports, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
+from bouncer.irc.fit import pack
 from bouncer.irc.message import Message
+from bouncer.irc.modes import parse_channel_modes
 from bouncer.model.entry import NOBODY, Entry, Kind
 from bouncer.model.log import Log
-from bouncer.model.ports import Archive, Timers, Uplink
+from bouncer.model.ports import Archive, Cancellable, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
 from bouncer.model.state import ChannelState, NetworkState
 from bouncer.upstream.asks import Asks
@@ -35,11 +40,11 @@ DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that 
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 # What is said to these has passwords in it and is not kept.
-SECRET_TARGETS = frozenset({"nickserv", "authserv", "userserv", "q", "x"})
+SECRET_TARGETS = SERVICES
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
-# which is everybody's.
-OUR_QUESTIONS: Mapping[str, str | None] = MappingProxyType({"ISON": NOBODY, "NICK": NOBODY, "JOIN": None})
-CANNOT_JOIN = frozenset({"403", "405", "407", "437", "470", "471", "473", "474", "475", "476", "477", "489", "520"})
+# which is everybody's, once.
+OUR_QUESTIONS = frozenset({"ISON", "NICK", "JOIN"})
+PART_BUDGET = 400  # bytes of channels in one PART: 512 less the command, CRLF and some words
 
 
 class Link:
@@ -78,6 +83,11 @@ class Link:
         self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
         self._ctcp = Ctcp(version)
         self._wishes = Wishes(self.state.isupport.fold, self._keep_channels)
+        self._joins = Joins(self._wishes, network.id)
+        self._away = Away(network.away_text, network.away, timers.now())
+        self._stirred = False  # something has happened that may make something due
+        self._alarm: Cancellable | None = None
+        self._alarm_at = inf
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
@@ -121,16 +131,20 @@ class Link:
     def attach(self, session: Attached, position: int) -> None:
         """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
         self.sessions.append(session)
+        self._away.attached(session)
         greeting = b"".join(session.rendered(message) for message in welcome(self, self._version, session.arrival.nick))
         session.start(greeting, position)
         if self.down:
             session.reply(self._note(f"{self.down}."))
+        self._away_changed()
 
     def detach(self, session: Attached) -> None:
         """A session has ended."""
         if session in self.sessions:
             self.sessions.remove(session)
             self.confirm(session)
+            self._away.detached(session, self._timers.now())
+            self._away_changed()
         self._asks.gone(session, NOBODY)
         self.log.trim()
 
@@ -175,13 +189,12 @@ class Link:
             if not kind:
                 if self._asks:
                     only = self._asks.answer(message, state.isupport.fold, now) or only
-                if only is NOBODY:
-                    continue
-                if message.command == "PRIVMSG":
+                if message.command == "PRIVMSG" and only is not NOBODY:
                     self._asked_by_ctcp(message, now)
-            entry = log.append(message, time, kind, target, only=only)
-            if kind:
-                kept.append(entry)
+            if kind or only is not NOBODY:
+                entry = log.append(message, time, kind, target, only=only)
+                if kind:
+                    kept.append(entry)
             reaction = _REACTIONS.get(message.command)
             if reaction is not None:
                 reaction(self, message)
@@ -190,6 +203,8 @@ class Link:
         if state.isupport.fold is not wishes.fold:
             self._refold()
         self._after_names()
+        if self._stirred:
+            self._act()
         log.wake()
 
     def _stamp(self, now: float) -> int:
@@ -252,7 +267,7 @@ class Link:
         """The network has another case mapping than we took it to have."""
         fold = self.state.isupport.fold
         self._screen.refold(fold)
-        self._wishes.refold(fold)
+        self._joins.refold(fold)
 
     # --- what a line changes for us
 
@@ -286,15 +301,36 @@ class Link:
 
     def _joined(self, message: Message) -> None:
         if self.state.is_me(message.nick):
-            self._wishes.joined(message.param(0))
+            name = message.param(0)
+            sent_to = self._wishes.forward_of(name)
+            self._joins.joined(name)
+            if sent_to not in self.state.channels:
+                self._take_from_screens(sent_to, f"{name} has let us in again")
+            self._stirred = True
 
     def _parted(self, message: Message) -> None:
         if self.state.is_me(message.nick):
-            self._forget(message.param(0))
+            name = message.param(0)
+            known = self._wishes.find(name)
+            if known is not None and known.sticky:
+                self._out(name, "taken out of it by the network")
+            else:
+                self._forget(name)
+                self._out(name, "")
 
     def _kicked(self, message: Message) -> None:
         if self.state.is_me(message.param(1)):
-            self._screen.pop(message.param(0), None)
+            by, words = message.nick, message.param(2)
+            self._out(message.param(0), f"kicked by {by}: {words}" if words not in ("", by) else f"kicked by {by}")
+
+    def _out(self, name: str, words: str) -> None:
+        """We are not in a channel any more. ``words`` say why, "" if the user wants it so."""
+        now = self._timers.now()
+        self._screen.pop(name, None)
+        if words:
+            self._joins.kicked(name, words, now)
+        self._joins.left(now)
+        self._stirred = True
 
     def _forget(self, name: str) -> None:
         """The user does not want to be in that channel any more."""
@@ -303,37 +339,97 @@ class Link:
 
     def _cannot_join(self, message: Message) -> None:
         name = message.param(1)
-        if not self.state.isupport.is_channel(name):
+        if not self.state.isupport.is_channel(name) or name in self.state.channels:
+            return  # some of these numerics have other uses
+        for shown in (name, self._wishes.forward_of(name)):
+            if shown not in self.state.channels:
+                self._take_from_screens(shown, f"Could not join again: {message.params[-1]}")
+        self._joins.refused(message, self._timers.now())
+        self._stirred = True
+
+    def _invited(self, message: Message) -> None:
+        if self.state.is_me(message.param(0)) and message.param(1) not in self.state.channels:
+            self._joins.invited(message.param(1), self._timers.now())
+            self._stirred = True
+
+    def _mode_changed(self, message: Message) -> None:
+        target, letters = message.param(0), message.param(1)
+        if target in self.state.channels:
+            if "k" in letters:
+                for change in parse_channel_modes(message.params[1:], self.state.isupport):
+                    if change.mode == "k" and (change.arg or not change.add):
+                        self._wishes.rekeyed(target, (change.arg or "") if change.add else "")
+        elif "r" in letters and "r" in self.state.umodes and self.state.is_me(target):
+            self._logged_in(message)
+
+    def _logged_in(self, message: Message) -> None:
+        """Services know us: by their word, or by the mode that networks have for that."""
+        self._joins.logged_in(self._timers.now())
+        self._stirred = True
+
+    def _renamed(self, message: Message) -> None:
+        """A channel has another name: for clients one is left, and another joined."""
+        old, new = message.param(0), message.param(1)
+        channel = self.state.channels.get(new)
+        if channel is None:
             return
-        reason = message.params[-1]
-        self._wishes.refused(name, reason)
-        if self._screen.pop(name, None) is not None:
-            self._show([Message.lenient("PART", name, f"Could not join again: {reason}", source=self.state.source)])
+        hidden = self.is_detached(old)
+        self._joins.renamed(old, new)
+        if not hidden:
+            self._show([Message.lenient("PART", old, f"Renamed to {new} {message.param(2)}", source=self.state.source)])
+            self._show(joined(self, channel))
 
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
         self._keep(replace(self.network, channels=channels))
+
+    # --- what is due
+
+    def _act(self) -> None:
+        """Say what is due to be said now, and have one timer for the rest, if there is any."""
+        self._stirred = False
+        due = inf
+        if self.state.registered and self.uplink is not None:
+            now = self._timers.now()
+            for line in self._joins.lines(now, self.state.channels, self.state.isupport.targmax("JOIN")):
+                self._send_own(line)
+            away = self._away.line(now)
+            if away is not None:
+                self._send_own(away)
+            due = min(self._joins.due_at, self._away.due_at)
+        if due == self._alarm_at:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._timers.at(due, self._ring) if due < inf else None
+        self._alarm_at = due
+
+    def _ring(self) -> None:
+        self._alarm, self._alarm_at = None, inf
+        self._act()
+
+    def _away_changed(self) -> None:
+        """A device has come, gone or spoken: keep what the user has said, and tell the network."""
+        if self._away.text != self.network.away_text:
+            self._keep(replace(self.network, away_text=self._away.text))
+        self._act()
 
     # --- towards the network
 
     def send(self, session: Attached, message: Message) -> None:
         """Pass a client's line on, at the network's pace, or refuse it at once with the reason."""
-        if message.command == "PART":
-            self._part_from_screens(message)
+        rule = _OUR_BUSINESS.get(message.command)
+        if rule is not None:
+            rest = rule(self, session, message)
+            if rest is None:
+                return
+            message = rest
         down = self.down
-        if down and message.command in _WHILE_DOWN:
-            _WHILE_DOWN[message.command](self, session, message)
-            return
         if down:
             session.say(numerics.ERR_CANNOTSENDTOCHAN, message.param(0) or "*", f"Not sent: {down}")
             return
         out = self._outgoing(message)
         if out is None:
             return
-        if out.command == "JOIN":
-            names = out.param(0).split(",")
-            self._wishes.asked(names, out.param(1).split(","))
-            if all(name in self.state.channels for name in names):
-                return  # it was detached, and is on the screens again
         out = self._labelled(out)
         self._waiting[id(out)] = (out, session)
         if len(self._waiting) > WAITING_LIMIT or self.uplink is None or not self.uplink.send(out):
@@ -346,28 +442,72 @@ class Link:
             return labelled(message, self._asks.next_label())
         return message
 
-    def _part_from_screens(self, message: Message) -> None:
-        """Channels that we are not in, but will be or were, are left at once; the network may not know of them."""
-        gone = [name for name in message.param(0).split(",") if name and name not in self.state.channels]
+    # --- what a client says that is ours to see to first; what is left of it goes to the network
+
+    def _away_said(self, session: Attached, message: Message) -> Message | None:
+        """One device is away or back: the network is told if that changes what is true of the user."""
+        told = self._away.told
+        self._away.said(session, message.param(0))
+        self._away_changed()
+        if self._away.told != told:
+            return None  # the network answers, and to all
+        if message.param(0):
+            session.say(numerics.RPL_NOWAWAY, "You have been marked as being away")
+        else:
+            session.say(numerics.RPL_UNAWAY, "You are no longer marked as being away")
+        return None
+
+    def _part_said(self, session: Attached, message: Message) -> Message | None:
+        """Sticky channels are not left. Those that we are not in, but will be or were, are left at once."""
+        names = [name for name in message.param(0).split(",") if name]
+        leaving = [name for name in names if not self._stays(session, name)]
+        gone = [name for name in leaving if name not in self.state.channels]
         for name in gone:
             self._take_from_screens(name, message.param(1))
             self._forget(name)
         if gone:
             self.log.wake()
+        if self.down or not leaving:
+            return None
+        if len(leaving) == len(names):
+            return message
+        return Message.lenient("PART", ",".join(leaving), *message.params[1:])
+
+    def _stays(self, session: Attached, name: str) -> bool:
+        """Whether a channel is sticky. Who wanted to leave it is told so, and gets it back in case it has closed it."""
+        known = self._wishes.find(name)
+        if known is None or not known.sticky:
+            return False
+        session.reply(
+            self._note(f"{name} is sticky and was not left; `channel update {known.name} sticky=no` lets you leave it")
+        )
+        channel = self.channels.get(name)
+        if channel is not None and not self.is_detached(name):
+            session.reply_lines(b"".join(session.rendered(line) for line in joined(self, channel)))
+        return True
+
+    def _join_said(self, session: Attached, message: Message) -> Message | None:
+        names, keys = message.param(0).split(","), message.param(1).split(",")
+        if names == ["0"]:  # RFC 2812 section 3.2.1: leave all channels
+            for line in pack(list(self.channels), PART_BUDGET, ","):
+                self.send(session, Message.lenient("PART", line))
+            return None
+        if " " in message.param(1):
+            session.say(numerics.ERR_BADCHANNELKEY, names[0], "Not sent: a channel's key can't have spaces")
+            return None
+        if self.down:
+            channels = [name for name in names if self.state.isupport.is_channel(name)]
+            for name in self._wishes.add(channels, keys):
+                session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
+            return None
+        self._wishes.asked(names, keys)
+        # all joined: they were detached, and are on the screens again
+        return None if all(name in self.state.channels for name in names) else message
 
     def _take_from_screens(self, name: str, reason: str) -> None:
         """Leave a channel that we are not in."""
         if self._screen.pop(name, None) is not None and not self.is_detached(name):
             self._show([Message.lenient("PART", name, reason, source=self.state.source)])
-
-    def _part_while_down(self, session: Attached, message: Message) -> None:
-        """It is done already."""
-
-    def _join_while_down(self, session: Attached, message: Message) -> None:
-        """Remember what the user wants to be in."""
-        names = [name for name in message.param(0).split(",") if self.state.isupport.is_channel(name)]
-        for name in self._wishes.add(names, message.param(1).split(",")):
-            session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
 
     def _outgoing(self, message: Message) -> Message | None:
         """The line with only those tags that the network takes; None if nothing is left of it, or it comes late."""
@@ -395,8 +535,7 @@ class Link:
         for message in messages:
             found = self._waiting.pop(id(message), None)
             if found is None:
-                if message.command in OUR_QUESTIONS:
-                    self._asks.note(message, OUR_QUESTIONS[message.command], self.state.isupport.fold, now)
+                self._note_own(message, now)
                 continue
             session = found[1]
             self._asks.note(message, session, self.state.isupport.fold, now)
@@ -409,6 +548,12 @@ class Link:
         if kept:
             self._archive.append(self.network.id, kept)
         self.log.wake()
+
+    def _note_own(self, message: Message, now: float) -> None:
+        """A line of ours has gone out; where it is answered, see for whom."""
+        if message.command in OUR_QUESTIONS:
+            known = message.command != "JOIN" or self._joins.are_retries(message.param(0).split(","))
+            self._asks.note(message, NOBODY if known else None, self.state.isupport.fold, now)
 
     def _said(self, message: Message, target: str, session: Attached, stamp: int) -> Entry:
         state = self.state
@@ -430,12 +575,14 @@ class Link:
         self.state = NetworkState(self._told_nick)
         self._refold()
         self._asks = Asks()
+        self._away.opened()
         self.phase = Phase("connecting", self._timers.now(), server=server)
 
-    def registered(self, login_failure: str = "") -> None:
+    def registered(self, login_failure: str = "", *, join: bool = True) -> None:
         """The network has let us in: say what the user wants said first, and go into the channels.
 
-        ``login_failure``: why its services have not, if they were to.
+        ``login_failure``: why its services have not, if they were to. Without ``join`` the channels wait for
+        :meth:`join_wanted`: what was said logs us in, and some of them want that.
         """
         trouble = f"not logged in to services: {login_failure}" if login_failure else ""
         self.phase = Phase("connected", self._timers.now(), trouble, server=self.phase.server)
@@ -444,22 +591,25 @@ class Link:
             self.tell(f"Connected to {self.network.name} ({self.phase.server}).")
         if trouble:
             self.tell(f"{self.network.name}: {trouble}")
-        for line in self.network.connect_commands:
-            self._send_own(Message.parse(line.encode("utf-8", "surrogateescape")))
-        self.join_wanted()
+        commands = [Message.parse(line.encode("utf-8", "surrogateescape")) for line in self.network.connect_commands]
+        for line in commands:
+            self._send_own(line)
+        known = bool(self.state.account) or "r" in self.state.umodes
+        self._joins.begin(self._timers.now(), hold=not known and any(map(logs_in, commands)))
+        self._act()
 
     def join_wanted(self) -> None:
-        """JOIN every channel that the user wants and we are not in."""
-        for line in self._wishes.missing(self.state.channels):
-            self._send_own(line)
+        """JOIN the channels that the user wants and that are not waiting for something."""
+        self._act()
 
     def leave(self, names: Iterable[str]) -> None:
         """PART channels that the user does not want any more."""
         for name in names:
-            if name in self.state.channels:
-                self._send_own(Message.lenient("PART", name))
-            else:
-                self._take_from_screens(name, "")
+            for each in filter(None, (name, self._wishes.forward_of(name))):
+                if each in self.state.channels:
+                    self._send_own(Message.lenient("PART", each))
+                else:
+                    self._take_from_screens(each, "")
         self.log.wake()
 
     def _send_own(self, message: Message) -> None:
@@ -483,6 +633,8 @@ class Link:
         repeated = self._was_down and phase.reason == self.phase.reason
         self.phase = phase
         self._was_down = True
+        self._joins.ended()
+        self._act()
         if not repeated:
             self.tell(self._obituary(phase))
 
@@ -498,7 +650,8 @@ class Link:
         self.user, self.network = user, network
         wishes = self._wishes
         before = wishes.detached
-        wishes.reconfigure(network.channels)
+        self._joins.reconfigure(network.channels)
+        self._away.alone = network.away
         if before == wishes.detached:
             return
         for name, channel in self.channels.items():
@@ -520,7 +673,7 @@ class Link:
             phase.since,
             printable(phase.reason),
             phase.next_try,
-            tuple(self._wishes.status(self.state.channels)),
+            tuple(self._joins.status(self.state.channels)),
             devices,
         )
 
@@ -531,7 +684,14 @@ def _quoted(message: Message) -> str:
 
 
 _REACTIONS: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
-    {"JOIN": Link._joined, "PART": Link._parted, "KICK": Link._kicked} | dict.fromkeys(CANNOT_JOIN, Link._cannot_join)
+    {
+        "JOIN": Link._joined,
+        "PART": Link._parted,
+        "KICK": Link._kicked,
+        "MODE": Link._mode_changed,
+        "INVITE": Link._invited,
+    }
+    | dict.fromkeys(CANNOT_JOIN, Link._cannot_join)
 )
 # To lines that no client sees.
 _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
@@ -539,11 +699,13 @@ _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType
         numerics.RPL_WELCOME: Link._named,
         numerics.RPL_ENDOFMOTD: Link._greeted,
         numerics.ERR_NOMOTD: Link._greeted,
+        numerics.RPL_LOGGEDIN: Link._logged_in,
         "BATCH": Link._batched,
         "ACK": Link._acknowledged,
+        "RENAME": Link._renamed,
     }
 )
-# What a client may say of channels while its network is away.
-_WHILE_DOWN: Mapping[str, Callable[[Link, Attached, Message], None]] = MappingProxyType(
-    {"JOIN": Link._join_while_down, "PART": Link._part_while_down}
+# What a client may say that is ours to see to, also while the network is away.
+_OUR_BUSINESS: Mapping[str, Callable[[Link, Attached, Message], Message | None]] = MappingProxyType(
+    {"AWAY": Link._away_said, "JOIN": Link._join_said, "PART": Link._part_said}
 )

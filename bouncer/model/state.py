@@ -43,6 +43,8 @@ class NetworkState:
     """The picture of one network on one connection."""
 
     __slots__ = (
+        "account",
+        "away",
         "caps",
         "channels",
         "greeted",
@@ -62,6 +64,8 @@ class NetworkState:
         self.host = ""
         self.registered = False
         self.greeted = False  # the greeting has been read to its end; those who attach get ours of it
+        self.account = ""  # of services, that we are logged in to
+        self.away = False  # what the network says of us to others
         self.umodes: set[str] = set()
         self.isupport = ISupport()
         self.channels: CaseMap[ChannelState] = CaseMap(self.isupport.fold)
@@ -85,6 +89,13 @@ class NetworkState:
         if name in self.channels or len(self.channels) < CHANNELS_LIMIT:
             self.channels[name] = channel
         return channel
+
+    def rename(self, old: str, new: str) -> None:
+        """A channel that we are in has another name."""
+        channel = self.channels.pop(old, None)
+        if channel is not None:
+            channel.name = new
+            self.channels[new] = channel
 
     def refold(self) -> None:
         """Follow a case mapping that the network has just announced."""
