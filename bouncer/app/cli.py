@@ -52,6 +52,7 @@ GROUPS = {
     "highlight": "Words that call for attention.",
     "nolog": "What history does not keep.",
     "server": "The servers of a network.",
+    "device": "What logs in as user@device.",
     "cert": "The listener's certificate, and those that are shown to networks.",
 }
 

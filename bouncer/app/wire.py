@@ -90,7 +90,7 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
             return Facts(__version__, True, started, listeners.addresses, store.undurable, 0)
 
     def context(actor: Actor) -> Context:
-        return Context(house, store, passwords, certs, upstreams, Process(), actor, time.time())
+        return Context(house, store, passwords, certs, upstreams, Process(), actor, time.time(), store, store)
 
     async def service(actor: Actor, text: str) -> list[str]:
         return await answer(context(actor), text)
@@ -163,7 +163,7 @@ async def offline_context(home: Home) -> AsyncIterator[Context]:
                     return Facts(__version__)
 
             certs = ListenerCertificate(config.tls.certificate, config.hostname, None)
-            yield Context(house, store, passwords, certs, nobody, Process(), MACHINE, time.time())
+            yield Context(house, store, passwords, certs, nobody, Process(), MACHINE, time.time(), store, store)
             await store.settled()
         finally:
             passwords.close()

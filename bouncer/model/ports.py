@@ -13,6 +13,8 @@ from bouncer.irc.message import Message
 from bouncer.model.entry import Entry
 from bouncer.model.records import User
 
+BEHIND_LIMIT = 10_000  # lines that are counted for a device in a list; beyond that the number helps nobody
+
 
 class Sink(Protocol):
     """The way to one attached client's socket. Writing never blocks and never raises, also after the end."""
@@ -135,6 +137,15 @@ class Kept:
     raw: bytes  # the line as it came, without line end
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A device as the store knows it: how many text lines of a network stand behind its position (BEHIND_LIMIT at
+    most: that many or more), and when it last confirmed some (seconds since 1970, 0 if that is not known)."""
+
+    behind: int
+    at: int = 0
+
+
 class History(Protocol):
     """Reading what was kept."""
 
@@ -144,6 +155,9 @@ class History(Protocol):
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """The position (a seq) of a device that is to miss the last ``lines`` text lines that are not older than
         ``since`` (milliseconds); 0 if nothing is kept."""
+
+    async def devices(self, network: int) -> Mapping[str, Seen]:
+        """All devices that have a position in a network's log. Raises Unavailable if the store can't answer."""
 
 
 class IdentClaims(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from bouncer.core.house import House
-    from bouncer.model.ports import Records
+    from bouncer.model.ports import Archive, History, Records
     from bouncer.operations.tap import Traffic
 
 
@@ -123,3 +123,5 @@ class Context:
     process: Process
     actor: Actor
     now: float
+    archive: Archive
+    history: History

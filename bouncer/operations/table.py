@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bouncer.operations import broadcast, certs, channels, lists, networks, overview, recover, traffic, users, whole
+from bouncer.operations import (
+    broadcast,
+    certs,
+    channels,
+    devices,
+    lists,
+    networks,
+    overview,
+    recover,
+    traffic,
+    users,
+    whole,
+)
 from bouncer.operations.context import Context
 from bouncer.operations.row import Operation, Result
 from bouncer.operations.words import call_of, find
@@ -20,6 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *traffic.OPERATIONS,
     *channels.OPERATIONS,
     *lists.OPERATIONS,
+    *devices.OPERATIONS,
     *certs.OPERATIONS,
     *broadcast.OPERATIONS,
     *whole.OPERATIONS,

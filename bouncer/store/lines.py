@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import TEXT_KINDS, Entry
-from bouncer.model.ports import Head, Kept, Page
+from bouncer.model.ports import BEHIND_LIMIT, Head, Kept, Page, Seen
 from bouncer.store.values import from_column, to_column
 
 # Above the highest number that is kept when the process starts. More lines than may ever be waiting for the store, so
@@ -146,6 +146,17 @@ def read_page(connection: sqlite3.Connection, question: Page) -> list[Kept]:
         Kept(seq, time, kind, from_column(target), from_column(device), boot, raw)
         for seq, time, kind, target, device, boot, raw in rows
     ]
+
+
+def read_devices(connection: sqlite3.Connection, network: int) -> dict[str, Seen]:
+    """The devices of a network."""
+    rows = connection.execute(
+        "SELECT device, seen_at, (SELECT count(*) FROM (SELECT 1 FROM messages WHERE network = positions.network "
+        f"AND messages.seq > positions.seq AND kind IN ({_TEXT}) LIMIT {BEHIND_LIMIT})) "
+        "FROM positions WHERE network = ?",
+        (network,),
+    )
+    return {from_column(device): Seen(behind, seen_at) for device, seen_at, behind in rows}
 
 
 def read_first_helping(connection: sqlite3.Connection, network: int, lines: int, since: int) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import TEXT_KINDS, Entry
 from bouncer.model.errors import Unavailable
-from bouncer.model.ports import Head, Kept, Page, Snapshot
+from bouncer.model.ports import BEHIND_LIMIT, Head, Kept, Page, Seen, Snapshot
 from bouncer.model.records import User
 from bouncer.store.lines import SEQ_GAP
 from bouncer.store.writer import CLOSED
@@ -156,6 +156,20 @@ class MemoryStore:
         if helping:
             return helping[0] - 1
         return kept[-1].seq if kept else 0
+
+    async def devices(self, network: int) -> Mapping[str, Seen]:
+        """As the port says; when is not known."""
+        if self._closed:
+            raise Unavailable(CLOSED)
+        if self._problem is not None:
+            raise Unavailable(self._problem)
+        self.commit()
+        kept = [line.seq for line in self._lines.get(network, []) if line.kind in TEXT_KINDS]
+        return {
+            device: Seen(min(BEHIND_LIMIT, len(kept) - bisect_right(kept, seq)))
+            for (owner, device), seq in self._positions.items()
+            if owner == network
+        }
 
     def _put(self, act: Callable[[], object]) -> None:
         if not self._waiting and self._loop is not None:

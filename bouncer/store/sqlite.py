@@ -16,10 +16,10 @@ from typing import TypeVar
 
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.ports import Kept, Page, Snapshot
+from bouncer.model.ports import Kept, Page, Seen, Snapshot
 from bouncer.model.records import User
 from bouncer.store.database import Database, connect, explain
-from bouncer.store.lines import read_first_helping, read_page
+from bouncer.store.lines import read_devices, read_first_helping, read_page
 from bouncer.store.secrets import Box
 from bouncer.store.writer import CLOSED, Failing, Pace, Writer
 
@@ -139,6 +139,11 @@ class Store:
         """As the port says. Of the last ``lines`` text lines, those older than ``since`` are left out."""
         await self._catch_up(network)
         return await self._read(lambda connection: read_first_helping(connection, network, lines, since))
+
+    async def devices(self, network: int) -> Mapping[str, Seen]:
+        """As the port says; what waits is committed first."""
+        await self._writer.settled()
+        return await self._read(lambda connection: read_devices(connection, network))
 
     async def _catch_up(self, network: int) -> None:
         if self._writer.behind(network):

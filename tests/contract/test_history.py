@@ -9,7 +9,7 @@ import pytest
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS, Entry, Kind
-from bouncer.model.ports import Kept, Page
+from bouncer.model.ports import BEHIND_LIMIT, Kept, Page
 
 RAW = b"@time=2026-01-01T00:00:00.000Z;msgid=abc :bob!b@host PRIVMSG #a :caf\xe9 \x01ACTION\x01"
 
@@ -109,6 +109,23 @@ async def test_first_helping(place: Any, wanted: int, since: int, position: int)
 
 async def test_first_helping_where_nothing_is_kept(place: Any) -> None:
     assert await place.store.first_helping(1, 1000, 0) == 0
+
+
+async def test_devices_and_what_they_have_still_to_read(place: Any) -> None:
+    place.store.append(1, lines(*range(1, 11)))
+    place.store.append(1, lines(11, 12, kind=Kind.JOIN))
+    place.store.append(2, lines(1, 2, 3))
+    for device, seq in (("phone", 12), ("new", 0), ("b\udcffd", 7)):
+        place.store.put_position(1, device, seq)
+    found = await place.store.devices(1)
+    assert {device: seen.behind for device, seen in found.items()} == {"phone": 0, "new": 10, "b\udcffd": 3}
+    await place.restart()
+    place.store.drop_position(1, "new")
+    assert set(await place.store.devices(1)) == {"phone", "b\udcffd"}
+    assert await place.store.devices(2) == {}
+    place.store.put_position(2, "far", 0)
+    place.store.append(2, lines(*range(4, BEHIND_LIMIT + 100)))
+    assert (await place.store.devices(2))["far"].behind == BEHIND_LIMIT
 
 
 async def test_many_may_ask_at_once(place: Any) -> None:

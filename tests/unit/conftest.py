@@ -146,6 +146,8 @@ class Bench:
             process=self,
             actor=actor,
             now=NOW,
+            archive=self.store,
+            history=self.store,
         )
 
     async def do(self, text: str, actor: Actor = MACHINE) -> Result:

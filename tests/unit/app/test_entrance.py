@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bouncer.model.errors import Unavailable
-from bouncer.model.ports import Kept, Page
+from bouncer.model.ports import Kept, Page, Seen
 from tests.play.stage import Device, Stage
 
 
@@ -22,7 +22,10 @@ class Hasher:
     async def hash(self, password: str) -> str:
         return password
 
-    async def verify(self, password_hash: str, password: str) -> bool:
+    async def scram(self, password: str) -> str:
+        return ""
+
+    async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
         self.asked.append(password)
         await asyncio.sleep(0)
         if self.failure:
@@ -32,6 +35,9 @@ class Hasher:
 
 class BrokenHistory:
     async def page(self, question: Page) -> list[Kept]:
+        raise RuntimeError("boom")
+
+    async def devices(self, network: int) -> dict[str, Seen]:
         raise RuntimeError("boom")
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
