@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -31,7 +32,15 @@ from bouncer.core.link import Link
 from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
 from bouncer.model.ports import Archive, Timers
-from bouncer.model.records import DEFAULT_QUIT_MESSAGE, Flood, Network, nick_of, realname_of
+from bouncer.model.records import (
+    DEFAULT_QUIT_MESSAGE,
+    REGAIN_OFF,
+    REGAIN_SERVICES,
+    Flood,
+    Network,
+    nick_of,
+    realname_of,
+)
 from bouncer.operations.tap import Traffic
 
 logger = logging.getLogger(__name__)
@@ -97,8 +106,8 @@ class Upstream:
         self._timers = timers
         first = servers_of(link.network)[0]
         self.client = Client(first.host, first.port, ssl=first.tls)
-        self._take_settings()
         self._register = Register(nick_of(link.user, link.network))
+        self._take_settings()
         self._register.identity = self._identity()
         self._register.install(self.client)
         KeepAlive().install(self.client)
@@ -109,6 +118,7 @@ class Upstream:
         # after the handlers above, so that what they decided is known here
         self.client.on("client_connect", self._opened)
         self.client.on("registered", self._registered)
+        self.client.on("login_changed", self._login_changed)
         self.client.on("client_disconnect", self._ended)
         self.client.on("client_connect_failed", self._ended)
         self.client.on("client_stopped", self._stopped)
@@ -184,6 +194,8 @@ class Upstream:
     def _take_settings(self) -> None:
         """Give the client what is about the way to the network."""
         network, client = self.link.network, self.client
+        self._register.regain = network.regain != REGAIN_OFF
+        self._register.regain_by_services = network.regain == REGAIN_SERVICES
         client.pace = pace_of(network.flood)
         client.local_addr = network.bind or None
         client.proxy = network.proxy
@@ -241,6 +253,11 @@ class Upstream:
     def _registered(self) -> None:
         logger.info("%s/%s: connected to %s", self.link.user.name, self.link.network.name, self.reconnect.state.server)
         self.link.registered(self._register.login_failure)
+
+    def _login_changed(self, failure: str) -> None:
+        """Services came, or went, while we were connected."""
+        link = self.link
+        link.phase = replace(link.phase, reason=f"not logged in to services: {failure}" if failure else "")
 
     def _ended(self, reason: str) -> None:
         state = self.reconnect.state

@@ -37,10 +37,11 @@ _NONCE_BYTES = 18  # 24 characters: unguessable, and no "=" of base64's padding
 class Register:
     """Register on every connect: capabilities, password, nick and user, SASL; then get the wanted nick back.
 
-    Fires ``registered`` with ``nick`` at 001, or ``registration_failed`` with ``reason`` and ``permanent`` (bool) and
-    then disconnects. ``identity`` may be replaced at any time and holds from the next connect; ``caps`` has the
-    capabilities ``available`` and ``enabled``, ``isupport`` what the server says of itself, of the last connection.
-    Raises ValueError for what could not be said to a server.
+    Fires ``registered`` with ``nick`` at 001, and ``login_changed`` with ``account`` and ``failure`` (see
+    :attr:`login_failure`) when services log us in or out after that; or ``registration_failed`` with
+    ``reason`` and ``permanent`` (bool), and then disconnects. ``identity`` may be replaced at any time and holds from
+    the next connect; ``caps`` has the capabilities ``available`` and ``enabled``, ``isupport`` what the server says of
+    itself, of the last connection. Raises ValueError for what could not be said to a server.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Register:
         sasl: Sasl | None = None,
         wanted_caps: Iterable[str] = (),
         regain: bool = True,
+        regain_by_services: bool = False,
         nonce: Callable[[], str] = lambda: secrets.token_urlsafe(_NONCE_BYTES),
     ) -> None:
         self.identity = Identity(
             nick, tuple(alternative_nicks), ident, realname, password, sasl, frozenset(wanted_caps)
         )
-        self.regain = regain
+        self.regain = regain  # take the wanted nick when it becomes free
+        self.regain_by_services = regain_by_services  # and, where we are logged in, ask NickServ for it
         self.registered = False
         self.nick = nick  # the one we have or ask for, as far as the registration; later changes are not followed
         self.caps = CapRequester(())
@@ -86,6 +89,16 @@ class Register:
         """Why we are not logged in to services, though ``sasl`` asks for it; "" if we are, or need not be."""
         return self._machine.login_failure if self._machine is not None else ""
 
+    @property
+    def account(self) -> str:
+        """As whom services have us logged in, as far as they tell; "" if not."""
+        return self._machine.account if self._machine is not None else ""
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether services have us logged in."""
+        return self._machine is not None and self._machine.logged_in
+
     def _connected(self, connection: Connection) -> None:
         self._stop()
         self.isupport = ISupport()
@@ -93,7 +106,7 @@ class Register:
         self._machine = machine
         self.caps = machine.caps
         self._say(machine.start())
-        self._arm(connection.loop, machine.deadline)
+        self._arm(connection.loop)
 
     def _disconnected(self) -> None:
         self._stop()
@@ -106,45 +119,63 @@ class Register:
             self._timer = None
         self._end_regain()
 
-    def _arm(self, loop: asyncio.AbstractEventLoop, deadline: float | None) -> None:
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Set the one timer, of the registration and of the regaining."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = None if deadline is None else loop.call_at(deadline, self._fire)
+        machines = (self._machine, self._regain)
+        deadlines = [each.deadline for each in machines if each is not None and each.deadline is not None]
+        self._timer = loop.call_at(min(deadlines), self._fire) if deadlines else None
 
     def _fire(self) -> None:
-        """The one timer, of the registration and then of the regaining."""
         self._timer = None
         connection = self._client.connection
         if connection is None:
             return
+        now = connection.loop.time()
         if self._regain is not None:
-            self._say(self._regain.handle_timer(connection.loop.time()))
-            self._arm(connection.loop, self._regain.deadline)
-        elif self._machine is not None:
-            self._say(self._machine.handle_timer(connection.loop.time()))
+            self._say(self._regain.handle_timer(now))
+        if self._machine is not None:
+            self._say(self._machine.handle_timer(now))
             self._follow(self._machine, connection)
+        self._arm(connection.loop)
 
     def _received(self, line: Message) -> None:
         machine, connection = self._machine, self._client.connection
         if machine is None or connection is None:
             return
+        before = machine.deadline, machine.logged_in, machine.account
         self._say(machine.receive(line, connection.loop.time()))
         if not self.registered:
             self._follow(machine, connection)
+        elif before != (machine.deadline, machine.logged_in, machine.account):
+            self._arm(connection.loop)
+            if before[1:] != (machine.logged_in, machine.account):
+                self._login_changed(machine)
+
+    def _login_changed(self, machine: Registration) -> None:
+        if machine.logged_in and self._regain is not None and self.regain_by_services:
+            self._say(self._regain.ask_services())
+        self._client.trigger("login_changed", account=machine.account, failure=machine.login_failure)
 
     def _follow(self, machine: Registration, connection: Connection) -> None:
         """Do what the machine's stage asks for."""
+        if self.registered:
+            return
         self.nick = machine.nick
-        self._arm(connection.loop, machine.deadline)
         if machine.stage is Stage.REGISTERED:
             self.registered = True
             if self.regain and machine.wanted_in_use:
-                self._begin_regain(machine.nick, connection)
+                self._begin_regain(machine, connection)
+            self._arm(connection.loop)
             self._client.trigger("registered", nick=machine.nick)
         elif machine.stage is Stage.FAILED:
             self._machine = None
+            self._arm(connection.loop)
             self._client.trigger("registration_failed", reason=machine.reason, permanent=machine.permanent)
             connection.abort(machine.reason)
+        else:
+            self._arm(connection.loop)
 
     def _supports(self, params: list[str]) -> None:
         self.isupport.update(params[1:-1])
@@ -153,19 +184,25 @@ class Register:
             self._nicklen = self.isupport.nicklen
         if self._regain is not None:
             self._regain.fold = self.isupport.fold
+            if self.isupport.monitor is not None:
+                self._say(self._regain.monitor())
 
-    def _begin_regain(self, nick: str, connection: Connection) -> None:
-        self._regain = Regain(self.identity.nick, nick, connection.loop.time())
+    def _begin_regain(self, machine: Registration, connection: Connection) -> None:
+        self._regain = Regain(self.identity.nick, machine.nick, connection.loop.time())
         for event in regaining.EVENTS:
             self._client.on(event, self._watched)
-        self._arm(connection.loop, self._regain.deadline)
+        if machine.logged_in and self.regain_by_services:
+            self._say(self._regain.ask_services())
 
     def _watched(self, line: Message) -> None:
         if self._regain is None:
             return
         self._say(self._regain.receive(line))
         if self._regain.done:
-            self._stop()
+            self._say(self._regain.finish())
+            self._end_regain()
+            if self._client.connection is not None:
+                self._arm(self._client.connection.loop)
 
     def _end_regain(self) -> None:
         if self._regain is not None:

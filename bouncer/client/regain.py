@@ -6,6 +6,7 @@ lines. Times are seconds on any clock that does not run backwards.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -14,8 +15,26 @@ from bouncer.irc.message import Message
 from bouncer.irc.numerics import ERR_UNKNOWNCOMMAND, RPL_ISON
 
 POLL = 30.0  # seconds between two questions; also what a ghost of ours takes at most to be noticed gone
+MONITOR_POLL = 300.0  # the same where the server tells by itself: only in case that a client has cleared the list
 
-EVENTS = ("NICK", "QUIT", RPL_ISON, ERR_UNKNOWNCOMMAND)
+# IRCv3 monitor
+_OFFLINE, _LIST_FULL = "731", "734"
+EVENTS = ("NICK", "QUIT", RPL_ISON, ERR_UNKNOWNCOMMAND, _OFFLINE, _LIST_FULL, "NOTICE")
+
+SERVICES = "NickServ"
+# What services call it, the kindest first. REGAIN (Atheme) and RECOVER (Anope) give the nick to us, GHOST (Ergo, older
+# ones) only takes it from its holder.
+_VERBS = ("REGAIN", "RECOVER", "GHOST")
+_FREED = re.compile(
+    r"\bghosted\b|\bkilled\b|\breleased\b|\brecovered\b|\bregained\b|(?:\bnot|n't) (?:currently )?(?:online|in use)\b",
+    re.I,
+)
+_NOT_SO = re.compile(
+    r"unknown|unrecogni[sz]ed|invalid|no such|syntax"
+    r"|(?:not|n't) (?:a )?(?:valid|recogni[sz]ed|registered|authori[sz]ed|available)"
+    r"|parameters|denied|refused|can't|cannot|may not",
+    re.I,
+)
 
 
 class Regain:
@@ -32,11 +51,33 @@ class Regain:
         self.deadline = now + POLL
         self._asked = False  # an answer is due; others may ask ISON on this connection too
         self._ask_by_trying = False  # the server has no ISON
+        self._monitored = False
+        self._verb = len(_VERBS)  # the place of the one that services were asked last; past the end: none
+        self._asked_services = False
 
     @property
     def done(self) -> bool:
         """Whether there is nothing left to do."""
         return self.fold(self.nick) == self.fold(self.wanted)
+
+    def monitor(self) -> list[Message]:
+        """The server has MONITOR: let it tell."""
+        if self._monitored or self.done:
+            return []
+        self._monitored = True
+        return self._watch()
+
+    def ask_services(self) -> list[Message]:
+        """We are logged in: have services give us the nick. Once for each connection."""
+        if self._asked_services or self.done:
+            return []
+        self._asked_services = True
+        self._verb = 0
+        return self._demand()
+
+    def finish(self) -> list[Message]:
+        """What is left to say when it is done."""
+        return [Message.build("MONITOR", "-", self.wanted)] if self._monitored else []
 
     def receive(self, message: Message) -> list[Message]:
         """Take a line of the server (those of ``EVENTS`` matter); the lines to send. Never raises."""
@@ -66,10 +107,34 @@ class Regain:
             self._ask_by_trying = True
         return []
 
+    def _offline(self, message: Message) -> list[Message]:
+        names = message.param(1).split(",")
+        return self._take() if any(self._is(name, self.wanted) for name in names) else []
+
+    def _list_full(self, message: Message) -> list[Message]:
+        self._monitored = False
+        return []
+
+    def _services_say(self, message: Message) -> list[Message]:
+        if self._verb >= len(_VERBS) or not self._is(message.nick, SERVICES):
+            return []
+        text = message.param(1)
+        if _NOT_SO.search(text):
+            self._verb += 1
+            return self._demand()
+        if _FREED.search(text):
+            self._verb = len(_VERBS)
+            return self._take()
+        return []
+
     def handle_timer(self, now: float) -> list[Message]:
         """To be called at ``deadline``."""
         if self.done or now < self.deadline:
             return []
+        self._verb = len(_VERBS)  # what services say from now on is about something else
+        if self._monitored:
+            self.deadline = now + MONITOR_POLL
+            return self._watch()
         self.deadline = now + POLL
         if self._ask_by_trying:
             return self._take()
@@ -78,6 +143,12 @@ class Regain:
 
     def _is(self, name: str, other: str) -> bool:
         return self.fold(name) == self.fold(other)
+
+    def _watch(self) -> list[Message]:
+        return [Message.build("MONITOR", "+", self.wanted)]
+
+    def _demand(self) -> list[Message]:
+        return [Message.build("PRIVMSG", SERVICES, f"{verb} {self.wanted}") for verb in _VERBS[self._verb :][:1]]
 
     def _take(self) -> list[Message]:
         return [Message.build("NICK", self.wanted)]
@@ -89,5 +160,8 @@ _ROWS: Mapping[str, Callable[[Regain, Message], list[Message]]] = MappingProxyTy
         "QUIT": Regain._left,
         RPL_ISON: Regain._present,
         ERR_UNKNOWNCOMMAND: Regain._unknown,
+        _OFFLINE: Regain._offline,
+        _LIST_FULL: Regain._list_full,
+        "NOTICE": Regain._services_say,
     }
 )

@@ -110,7 +110,8 @@ class Registration:
 
     ``stage`` tells how it stands, ``nick`` the name we ask for, then have. When it has failed, ``reason`` is a
     sentence, and ``permanent`` says that trying again with the same credentials is of no use. After 001 go on giving
-    it CAP messages: new capabilities are asked for as they come.
+    it what is in ``EVENTS``: new capabilities are asked for as they come, and when services come that were away, it
+    logs in. ``account`` is as whom, as far as the network tells (900), "" if not; ``logged_in`` whether at all.
     """
 
     def __init__(self, identity: Identity, now: float, nonce: Callable[[], str], *, nicklen: int | None = None) -> None:
@@ -119,6 +120,7 @@ class Registration:
         self.reason = ""
         self.permanent = False
         self.logged_in = False
+        self.account = ""
         self.wanted_in_use = False  # the wanted nick is somebody's: it may become free
         self.deadline: float | None = now + REGISTRATION_TIMEOUT
         wanted = identity.wanted_caps | ({"sasl"} if identity.sasl else set())
@@ -152,10 +154,11 @@ class Registration:
         self._now = now
         if message.command in ("CAP", "410", "421", "451"):
             lines = self.caps.receive(message)
-            return lines + self._after_caps()
-        if self.stage is not Stage.UNDER_WAY:
-            return []
-        handle = _ROWS.get(message.command)
+            return lines + (self._after_caps() if self.stage is Stage.UNDER_WAY else self._after_news(message))
+        if self.stage is Stage.UNDER_WAY:
+            handle = _ROWS.get(message.command)
+        else:
+            handle = _LATER_ROWS.get(message.command) if self.stage is Stage.REGISTERED else None
         return handle(self, message) if handle else []
 
     @property
@@ -170,9 +173,9 @@ class Registration:
         self._now = now
         if self.deadline is None or now < self.deadline:
             return []
-        if now >= self._end_by:
+        if now >= self._end_by and self.stage is Stage.UNDER_WAY:
             return self._fail(f"the server did not let us register within {REGISTRATION_TIMEOUT:.0f} seconds")
-        self.deadline = self._end_by
+        self.deadline = self._end_by if self.stage is Stage.UNDER_WAY else None
         if self._exchange is None:
             return []
         return [Message.build("AUTHENTICATE", "*"), *self._next_mechanism("the services did not answer")]
@@ -189,14 +192,38 @@ class Registration:
             return self._end_caps()
         if "sasl" not in self.caps.enabled:
             return self._next_mechanism("the network offers no SASL", stop=True)
+        return self._log_in()
+
+    def _after_news(self, message: Message) -> list[Message]:
+        """After 001: log in when services come (back), if they have us not logged in."""
+        told = {word.lstrip("-~=").partition("=")[0] for param in message.params[2:] for word in param.split()}
+        if (
+            self.stage is not Stage.REGISTERED
+            or message.param(1).upper() not in ("NEW", "ACK")
+            or not self.caps.enabled & told & {"sasl"}
+            or self.logged_in
+            or self._exchange is not None
+            or self._sasl_refused
+        ):
+            return []
+        assert self.identity.sasl is not None  # else sasl would not have been asked for
+        self._mechanisms = list(self.identity.sasl.mechanisms())
+        self._sasl_reason = ""
+        return self._log_in()
+
+    def _log_in(self) -> list[Message]:
         offered = [name.upper() for name in self.caps.available.get("sasl", "").split(",") if name]
         if offered:  # without a list (CAP before 302) we can only try
             self._mechanisms = [name for name in self._mechanisms if name in offered]
-        return self._next_mechanism("the network has none of our SASL mechanisms")
+        return self._next_mechanism("" if self._mechanisms else "the network has none of our SASL mechanisms")
 
     def _end_caps(self) -> list[Message]:
-        self._negotiating = False
+        """All is said that comes before 001; of a later login, simply all."""
         self._exchange = None
+        if self.stage is Stage.REGISTERED:
+            self.deadline = None
+            return []
+        self._negotiating = False
         self.deadline = self._end_by
         return [Message.build("CAP", "END")]
 
@@ -217,11 +244,17 @@ class Registration:
             except (ValueError, SaslError) as error:
                 self._sasl_reason = str(error)
                 continue
-            self.deadline = min(self._now + SASL_TIMEOUT, self._end_by)
+            self.deadline = self._patience()
             return [Message.build("AUTHENTICATE", self._exchange.mechanism)]
+        if self.stage is Stage.REGISTERED:
+            return self._end_caps()
         if not sasl.required and (sasl.optional or not self._sasl_refused):
             return self._end_caps()
         return self._fail(f"login failed: {self._sasl_reason}", permanent=self._sasl_refused)
+
+    def _patience(self) -> float:
+        patience = self._now + SASL_TIMEOUT
+        return min(patience, self._end_by) if self.stage is Stage.UNDER_WAY else patience
 
     def _authenticate(self, message: Message) -> list[Message]:
         if self._exchange is None:
@@ -235,7 +268,7 @@ class Registration:
             # whoever fails the proof must not be offered the password in the clear next
             self._mechanisms.clear()
             return [Message.build("AUTHENTICATE", "*"), *self._next_mechanism(str(error))]
-        self.deadline = min(self._now + SASL_TIMEOUT, self._end_by)
+        self.deadline = self._patience()
         self._answered = True
         return [Message.build("AUTHENTICATE", payload) for payload in chunk(response)]
 
@@ -247,6 +280,18 @@ class Registration:
             return self._next_mechanism("the server claims success without having proved that it knows the password")
         self.logged_in = True
         return self._end_caps()
+
+    def _account(self, message: Message) -> list[Message]:
+        """900: as whom we are logged in, by SASL (then 903 is the last word) or by other ways."""
+        self.account = message.param(2)
+        if self._exchange is None:
+            self.logged_in = True
+        return []
+
+    def _logged_out(self, message: Message) -> list[Message]:
+        self.account = ""
+        self.logged_in = False
+        return []
 
     def _already(self, message: Message) -> list[Message]:
         if self._exchange is None:
@@ -340,6 +385,8 @@ _ROWS: dict[str, Callable[[Registration, Message], list[Message]]] = {
     "437": Registration._nick_refused,
     "464": Registration._password_refused,
     "465": Registration._banned,
+    "900": Registration._account,
+    "901": Registration._logged_out,
     "902": Registration._login_failed,
     "903": Registration._logged_in,
     "904": Registration._login_failed,
@@ -348,5 +395,9 @@ _ROWS: dict[str, Callable[[Registration, Message], list[Message]]] = {
     "907": Registration._already,
     "908": Registration._mechanisms_listed,
     "FAIL": Registration._standard_reply,
+}
+_LATER_ROWS = {
+    command: _ROWS[command]
+    for command in ("AUTHENTICATE", "900", "901", "902", "903", "904", "905", "906", "907", "908")
 }
 EVENTS = ("CAP", "410", "421", "451", *_ROWS)

@@ -142,6 +142,44 @@ def test_a_holder_out_of_sight_is_asked_about(play: Play, monkeypatch: pytest.Mo
     play(test())
 
 
+def test_services_that_come_late_log_us_in_and_give_the_nick_back(play: Play) -> None:
+    async def test() -> None:
+        async with FakeServer() as server:
+            register = Register("bob", sasl=Sasl("PLAIN", "bob", "secret"), regain_by_services=True)
+            client, usual = usual_client(server, register)
+            changes: list[tuple[str, str]] = []
+            client.on("login_changed", lambda account, failure: changes.append((account, failure)))
+            await usual.reconnect.start()
+            visitor = await server.visitor()
+            await visitor.until("USER")
+            visitor.say(":s 433 * bob :in use", ":s CAP * LS :", ":s 001 bob_ :Welcome")
+            visitor.say(":s 005 bob_ MONITOR=100 :are supported")
+            await visitor.until("MONITOR + bob")
+            assert register.login_failure
+            visitor.say(":s CAP bob_ NEW :sasl=PLAIN")
+            await visitor.until("CAP REQ sasl")
+            visitor.say(":s CAP bob_ ACK :sasl")
+            await visitor.until("AUTHENTICATE PLAIN")
+            visitor.say("AUTHENTICATE +")
+            await visitor.until("AUTHENTICATE AGJv")
+            visitor.say(":s 900 bob_ bob_!b@h bob :in", ":s 903 bob_ :ok")
+            await visitor.until("PRIVMSG NickServ :REGAIN bob")
+            assert register.logged_in
+            assert changes[-1] == ("bob", "")
+            visitor.say(":NickServ!s@s NOTICE bob_ :bob has been ghosted.")
+            await visitor.until("NICK bob")
+            visitor.say(":bob_!b@h NICK bob")
+            await visitor.until("MONITOR - bob")
+            visitor.say(":s 901 bob bob!b@h :out", "NOTICE bob :end")
+            await client.wait("notice", SOON)
+            assert changes[-1][0] == ""
+            assert register.account == ""
+            assert "731" not in client._dispatcher.slots
+            await client.disconnect()
+
+    play(test())
+
+
 @pytest.mark.parametrize(
     ("register", "lines", "reason"),
     [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bouncer.client.regain import POLL, Regain
+import pytest
+
+from bouncer.client.regain import MONITOR_POLL, POLL, Regain
 from bouncer.irc.casemap import FOLDS
 from bouncer.irc.message import Message
 
@@ -58,3 +60,78 @@ def test_names_are_compared_as_the_network_does() -> None:
     assert hear(machine, ":bob{}!b@h QUIT :gone") == []
     machine.fold = FOLDS["rfc1459"]
     assert hear(machine, ":bob{}!b@h QUIT :gone") == ["NICK bob[]"]
+
+
+# --- by MONITOR
+
+
+def said(messages: list[Message]) -> list[str]:
+    return [message.raw.decode() for message in messages]
+
+
+def test_where_the_server_tells_it_is_not_asked() -> None:
+    machine = Regain("bob", "bob_", 0.0)
+    assert said(machine.monitor()) == ["MONITOR + bob"]
+    assert machine.monitor() == []
+    assert hear(machine, ":s 730 bob_ :bob!b@h") == []
+    assert poll(machine) == ["MONITOR + bob"]  # a client may have cleared the list
+    assert machine.deadline == POLL + MONITOR_POLL
+    assert hear(machine, ":s 731 bob_ :eve,BOB") == ["NICK bob"]
+    hear(machine, ":bob_!b@h NICK bob")
+    assert machine.done
+    assert said(machine.finish()) == ["MONITOR - bob"]
+
+
+def test_a_full_list_is_no_help() -> None:
+    machine = Regain("bob", "bob_", 0.0)
+    machine.monitor()
+    assert hear(machine, ":s 734 bob_ 100 bob :Monitor list is full") == []
+    assert poll(machine) == ["ISON bob"]
+    assert machine.finish() == []
+
+
+# --- by services
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "Invalid command. Use /msg NickServ help for a command listing.",  # Atheme
+        'Unknown command REGAIN. "/msg NickServ HELP" for help.',  # Anope
+        "Unknown command. To see available commands, run: /NS HELP",  # Ergo
+        "You can't regain that nick",
+    ],
+)
+def test_services_are_asked_the_kindest_first(refusal: str) -> None:
+    machine = Regain("bob", "bob_", 0.0)
+    assert said(machine.ask_services()) == ["PRIVMSG NickServ :REGAIN bob"]
+    assert machine.ask_services() == []
+    assert hear(machine, f":eve!e@h NOTICE bob_ :{refusal}") == []
+    assert hear(machine, f":NickServ!s@services NOTICE bob_ :{refusal}") == ["PRIVMSG NickServ :RECOVER bob"]
+    assert hear(machine, f":NickServ!s@services NOTICE bob_ :{refusal}") == ["PRIVMSG NickServ :GHOST bob"]
+    assert hear(machine, f":NickServ!s@services NOTICE bob_ :{refusal}") == []
+    assert hear(machine, f":NickServ!s@services NOTICE bob_ :{refusal}") == []
+    assert poll(machine) == ["ISON bob"]  # the watch goes on
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "\x02bob\x02 has been ghosted.",  # Atheme
+        "Ghost with your nick has been killed.",  # Anope 1
+        "Ghost killed.",  # Ergo says so in one form or another
+        "\x02bob\x02 has been released.",
+        "Nick bob isn't currently in use.",  # Anope
+    ],
+)
+def test_what_services_have_freed_is_taken(words: str) -> None:
+    machine = Regain("bob", "bob_", 0.0)
+    machine.ask_services()
+    assert hear(machine, f":NickServ!s@services NOTICE bob_ :{words}") == ["NICK bob"]
+
+
+def test_what_services_say_later_is_about_something_else() -> None:
+    machine = Regain("bob", "bob_", 0.0)
+    machine.ask_services()
+    poll(machine)
+    assert hear(machine, ":NickServ!s@services NOTICE bob_ :Unknown command.") == []

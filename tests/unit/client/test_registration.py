@@ -330,3 +330,75 @@ def test_a_network_without_logins_is_a_reason_too() -> None:
     talk.hear(":s CAP * LS :multi-prefix", ":s 001 bob :Welcome")
     assert talk.stage() is Stage.REGISTERED
     assert talk.machine.login_failure
+
+
+# --- services that come and go
+
+
+def registered_without_login() -> Talk:
+    talk = Talk(Identity("alice", sasl=Sasl(user="alice", password="secret")))
+    talk.hear(":s CAP * LS :", ":s 001 alice :Welcome")
+    assert talk.stage() is Stage.REGISTERED
+    assert talk.machine.login_failure == "the network offers no SASL"
+    return talk
+
+
+def test_it_logs_in_when_services_come() -> None:
+    talk = registered_without_login()
+    assert talk.hear(":s CAP alice NEW :sasl=PLAIN,EXTERNAL") == ["CAP REQ sasl"]
+    assert talk.hear(":s CAP alice ACK :sasl") == ["AUTHENTICATE PLAIN"]
+    (line,) = talk.hear("AUTHENTICATE +")
+    assert b64decode(line.split()[1]) == b"\0alice\0secret"
+    assert talk.hear(":s 900 alice alice!a@h Alice :You are now logged in", ":s 903 alice :ok") == []
+    assert talk.machine.logged_in
+    assert talk.machine.account == "Alice"
+    assert not talk.machine.login_failure
+    assert talk.machine.deadline is None
+    assert talk.hear(":s CAP alice DEL :sasl", ":s CAP alice NEW :sasl=PLAIN") == ["CAP REQ sasl"]
+    assert talk.hear(":s CAP alice ACK :sasl") == []  # services know us still
+    assert talk.hear(":s 901 alice alice!a@h :You are now logged out") == []
+    assert talk.hear(":s CAP alice NEW :sasl=PLAIN") == ["AUTHENTICATE PLAIN"]  # it was never taken back
+
+
+def test_a_late_login_that_fails_leaves_the_connection_alone() -> None:
+    talk = registered_without_login()
+    talk.hear(":s CAP alice NEW :sasl=PLAIN", ":s CAP alice ACK :sasl", "AUTHENTICATE +")
+    assert talk.hear(":s 904 alice :SASL authentication failed") == []
+    assert talk.stage() is Stage.REGISTERED
+    assert talk.machine.login_failure == "SASL authentication failed"
+    assert talk.hear(":s CAP alice NEW :sasl=PLAIN") == []  # refused credentials are not tried again
+
+
+def test_services_that_do_not_answer_a_late_login_are_let_be() -> None:
+    talk = registered_without_login()
+    talk.hear(":s CAP alice NEW :sasl=PLAIN", ":s CAP alice ACK :sasl")
+    assert talk.pass_time(SASL_TIMEOUT) == ["AUTHENTICATE *"]
+    assert talk.machine.login_failure == "the services did not answer"
+    assert talk.machine.deadline is None
+    talk.pass_time(REGISTRATION_TIMEOUT)
+    assert talk.stage() is Stage.REGISTERED
+
+
+def test_a_login_by_other_ways_counts() -> None:
+    talk = registered_without_login()
+    talk.hear(":s 900 alice alice!a@h alice :You are now logged in as alice")
+    assert talk.machine.logged_in
+
+
+# --- a certificate that services may not know
+
+
+def test_an_unknown_certificate_costs_no_more_than_the_login() -> None:
+    talk = Talk(Identity("alice", sasl=Sasl("EXTERNAL", certificate=True, optional=True)))
+    assert talk.hear(":s CAP * LS :sasl=EXTERNAL,PLAIN", ":s CAP * ACK :sasl")[-1] == "AUTHENTICATE EXTERNAL"
+    assert talk.hear("AUTHENTICATE +") == ["AUTHENTICATE +"]
+    assert talk.hear(":s 904 alice :SASL authentication failed") == ["CAP END"]
+    talk.hear(":s 001 alice :Welcome")
+    assert talk.machine.login_failure == "SASL authentication failed"
+
+
+def test_a_refused_certificate_is_followed_by_the_password() -> None:
+    talk = with_sasl(certificate=True)
+    assert talk.hear(":s CAP * ACK :sasl") == ["AUTHENTICATE EXTERNAL"]
+    talk.hear("AUTHENTICATE +")
+    assert talk.hear(":s 904 alice :SASL authentication failed") == ["AUTHENTICATE SCRAM-SHA-256"]
