@@ -15,7 +15,7 @@ from types import MappingProxyType
 from bouncer.core.away import Away
 from bouncer.core.ctcp import Ctcp
 from bouncer.core.joins import CANNOT_JOIN, SERVICES, Joins, logs_in
-from bouncer.core.resync import AFTER_JOIN, difference
+from bouncer.core.screens import Screens
 from bouncer.core.status import LinkStatus, Phase, printable
 from bouncer.core.wishes import Wishes
 from bouncer.downstream.place import Attached
@@ -78,11 +78,11 @@ class Link:
         self._hostname = hostname
         self._version = version
         self._keep = keep
-        self._screen: CaseMap[ChannelState] = CaseMap()  # channels that clients still show and we are not in yet
         self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
         self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
         self._ctcp = Ctcp(version)
         self._wishes = Wishes(self.state.isupport.fold, self._keep_channels)
+        self._screens = Screens(self._wishes)
         self._joins = Joins(self._wishes, network.id)
         self._away = Away(network.away_text, network.away, timers.now())
         self._stirred = False  # something has happened that may make something due
@@ -98,12 +98,7 @@ class Link:
     @property
     def channels(self) -> CaseMap[ChannelState]:
         """What is on the clients' screens."""
-        if not self._screen:
-            return self.state.channels
-        shown = CaseMap[ChannelState](self.state.isupport.fold)
-        shown.update(self.state.channels)
-        shown.update(self._screen)  # until the difference to it is told
-        return shown
+        return self._screens.over(self.state.channels)
 
     @property
     def server(self) -> str:
@@ -171,7 +166,7 @@ class Link:
 
     def receive(self, messages: Sequence[Message], now: float) -> None:
         """The lines of one read: into the picture, into the log, then to all who follow it."""
-        state, log, tracked, wishes = self.state, self.log, self._tracked, self._wishes
+        state, log, tracked, wishes, screens = self.state, self.log, self._tracked, self._wishes, self._screens
         stamp = self._stamp(now)
         kept: list[Entry] = []
         for message in messages:
@@ -183,7 +178,7 @@ class Link:
                     reaction(self, message)
                 continue
             kind, target = effect
-            unseen = bool(self._screen or wishes.detached) and self._is_unseen(message, target)
+            unseen = bool(screens or wishes.detached) and screens.is_unseen(state, message, target)
             time = self._said_at(message, stamp, now) if message.tagtext else stamp
             only: object = NOBODY if unseen else None
             if not kind:
@@ -202,7 +197,8 @@ class Link:
             self._archive.append(self.network.id, kept)
         if state.isupport.fold is not wishes.fold:
             self._refold()
-        self._after_names()
+        if screens:
+            self._show(screens.returned(state, self.server))
         if self._stirred:
             self._act()
         log.wake()
@@ -221,29 +217,6 @@ class Link:
         except (ValueError, OverflowError, OSError):
             return stamp
         return time if abs(time - now * 1000) < TRUSTED_SKEW_MS else stamp
-
-    def _is_unseen(self, message: Message, target: str) -> bool:
-        """A line about a channel that is detached, or our coming back to one that is on the screens already."""
-        if self.is_detached(target):
-            return True
-        place = AFTER_JOIN.get(message.command)
-        if place is None:
-            return False
-        name = message.param(place)
-        return self.is_detached(name) or (
-            name in self._screen and (message.command != "JOIN" or self.state.is_me(message.nick))
-        )
-
-    def _after_names(self) -> None:
-        """Of channels that we are back in, tell what has changed, and begin anew."""
-        if not self._screen:
-            return
-        for name in list(self._screen):
-            channel = self.state.channels.get(name)
-            if channel and channel.synced:
-                before = self._screen.pop(name)
-                if not self.is_detached(name):
-                    self.publish(difference(self.state, self.server, before, channel))
 
     def publish(self, messages: Iterable[Message]) -> None:
         """Show lines of our own to all attached clients; they are not kept."""
@@ -266,7 +239,7 @@ class Link:
     def _refold(self) -> None:
         """The network has another case mapping than we took it to have."""
         fold = self.state.isupport.fold
-        self._screen.refold(fold)
+        self._screens.refold(fold)
         self._joins.refold(fold)
 
     # --- what a line changes for us
@@ -326,7 +299,7 @@ class Link:
     def _out(self, name: str, words: str) -> None:
         """We are not in a channel any more. ``words`` say why, "" if the user wants it so."""
         now = self._timers.now()
-        self._screen.pop(name, None)
+        self._screens.drop(name)
         if words:
             self._joins.kicked(name, words, now)
         self._joins.left(now)
@@ -334,7 +307,7 @@ class Link:
 
     def _forget(self, name: str) -> None:
         """The user does not want to be in that channel any more."""
-        self._screen.pop(name, None)
+        self._screens.drop(name)
         self._wishes.forget(name)
 
     def _cannot_join(self, message: Message) -> None:
@@ -506,8 +479,7 @@ class Link:
 
     def _take_from_screens(self, name: str, reason: str) -> None:
         """Leave a channel that we are not in."""
-        if self._screen.pop(name, None) is not None and not self.is_detached(name):
-            self._show([Message.lenient("PART", name, reason, source=self.state.source)])
+        self._show(self._screens.take(name, reason, self.state.source))
 
     def _outgoing(self, message: Message) -> Message | None:
         """The line with only those tags that the network takes; None if nothing is left of it, or it comes late."""
@@ -578,11 +550,10 @@ class Link:
         self._away.opened()
         self.phase = Phase("connecting", self._timers.now(), server=server)
 
-    def registered(self, login_failure: str = "", *, join: bool = True) -> None:
+    def registered(self, login_failure: str = "") -> None:
         """The network has let us in: say what the user wants said first, and go into the channels.
 
-        ``login_failure``: why its services have not, if they were to. Without ``join`` the channels wait for
-        :meth:`join_wanted`: what was said logs us in, and some of them want that.
+        ``login_failure``: why its services have not, if they were to.
         """
         trouble = f"not logged in to services: {login_failure}" if login_failure else ""
         self.phase = Phase("connected", self._timers.now(), trouble, server=self.phase.server)
@@ -620,9 +591,7 @@ class Link:
         """The connection has ended, or could not be made. Channels stay on the clients' screens."""
         state = self.state
         if state.registered:
-            for name, channel in state.channels.items():
-                if channel.synced or name not in self._screen:  # else its clients have seen nothing of this one yet
-                    self._screen[name] = channel
+            self._screens.keep(state.channels)
             self._told_nick = state.nick
             waiting = list(self._waiting.values())
             self._waiting.clear()
