@@ -245,6 +245,8 @@ class Joins:
                 trouble.due = inf
             else:
                 due.append(channel)
+        for name in [name for name, trouble in self._troubles.items() if trouble.due <= now]:
+            del self._troubles[name]  # over: we are in, by another way
         return list(_packed(due, most or len(due)))
 
     def are_retries(self, names: Iterable[str]) -> bool:

@@ -349,7 +349,8 @@ class Link:
         hidden = self.is_detached(old)
         self._joins.renamed(old, new)
         if not hidden:
-            self._show([Message.lenient("PART", old, f"Renamed to {new} {message.param(2)}", source=self.state.source)])
+            words = f"Renamed to {new} {message.param(2)}".rstrip()
+            self._show([Message.lenient("PART", old, words, source=self.state.source)])
             self._show(joined(self, channel))
 
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
@@ -452,7 +453,10 @@ class Link:
         if known is None or not known.sticky:
             return False
         session.reply(
-            self._note(f"{name} is sticky and was not left; `channel update {known.name} sticky=no` lets you leave it")
+            self._note(
+                f"{name} is sticky and was not left; "
+                f"`channel update {self.network.name}/{known.name} sticky=no` lets you leave it"
+            )
         )
         channel = self.channels.get(name)
         if channel is not None and not self.is_detached(name):

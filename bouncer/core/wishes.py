@@ -101,6 +101,10 @@ class Wishes:
 
     def renamed(self, old: str, new: str) -> None:
         """The network has given a channel another name. All that was said of it holds for that."""
+        wished = self._forwards.pop(old, None)
+        if wished is not None:
+            self._forwards[new] = wished
+            self.reconfigure(self.channels)
         known = self._exact(old)
         if known is not None:
             if known.detached:  # it stays off the screens under both names, so that nothing is told of either

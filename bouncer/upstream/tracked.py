@@ -155,7 +155,9 @@ def _invite(state: NetworkState, message: Message) -> Effect:
 
 def _rename(state: NetworkState, message: Message) -> Effect:
     # clients are told in lines that all of them know
-    state.rename(message.param(0), message.param(1))
+    new = message.param(1)
+    if state.isupport.is_channel(new) and " " not in new and "," not in new:
+        state.rename(message.param(0), new)
     return None
 
 

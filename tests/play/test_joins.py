@@ -294,7 +294,7 @@ async def test_a_sticky_channel_is_not_left_by_a_client_nor_by_the_network(stage
     desk = await stage.attached("alice@desk")
     phone.says("PART #a,#b :bye")
     phone.gets(
-        f"{NOTE}#a is sticky and was not left; `channel update #a sticky=no` lets you leave it",
+        f"{NOTE}#a is sticky and was not left; `channel update example/#a sticky=no` lets you leave it",
         ":alice!al@home.example JOIN #a",
         ":irc.example 353 alice = #a :alice @bob",
         ":irc.example 366 alice #a :End of /NAMES list.",
