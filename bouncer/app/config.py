@@ -129,6 +129,9 @@ def parse_config(text: str, path: Path) -> Config:
             values[place] = read(given.get(place, default), folder)
         except Refused as wrong:
             problems.append((_line(lines, place), f"{'.'.join(place)}: {wrong}"))
+    if values.get(("upstream", "ident")) and values.get(("upstream", "oidentd")):
+        place = ("upstream", "oidentd")
+        problems.append((_line(lines, place), "upstream.oidentd: upstream.ident is set too; leave one of them out"))
     if problems:
         raise ConfigError(path, problems)
     return Config(

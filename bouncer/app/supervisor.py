@@ -21,6 +21,7 @@ from bouncer.app.passwords import generated_password
 from bouncer.app.wire import Bouncer, assemble, open_store
 from bouncer.model.errors import Refused
 from bouncer.model.records import User
+from bouncer.net.proxies import Proxies
 from bouncer.operations.context import MACHINE
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,9 @@ async def _live(home: Home) -> None:
         store.watch(lambda reason: _store_state(bouncer, reason))
         ending.push_async_callback(bouncer.desk.close)
         ending.push_async_callback(bouncer.listeners.close, FAREWELL)
+        if bouncer.ident is not None:
+            await bouncer.ident.open()
+            ending.push_async_callback(bouncer.ident.close)
         # networks end before clients do, so that each client is told which of its lines did not go out any more
         ending.push_async_callback(bouncer.upstreams.close, "bouncer is going down")
         await bouncer.listeners.open(map(str, config.listen))
@@ -139,11 +143,16 @@ def _reload(home: Home, before: Config, bouncer: Bouncer, stop: asyncio.Event) -
     except Refused as refusal:
         logger.error("the settings stay as they were: %s", refusal)
         return
-    if (config.hostname, config.store, config.tls) != (before.hostname, before.store, before.tls):
-        logger.warning("hostname, store and the certificate's place are taken from the settings at the next start")
+    if _lasting(config) != _lasting(before):
+        logger.warning("hostname, store, [tls], source, ident and oidentd change at the next start")
     if bouncer.tls.changed():
         _reload_certificate(bouncer)
     bouncer.desk.spawn(_relisten(bouncer, config), "reload")
+
+
+def _lasting(config: Config) -> tuple[object, ...]:
+    upstream = config.upstream
+    return config.hostname, config.store, config.tls, upstream.source, upstream.ident, upstream.oidentd
 
 
 async def _relisten(bouncer: Bouncer, config: Config) -> None:
@@ -152,6 +161,7 @@ async def _relisten(bouncer: Bouncer, config: Config) -> None:
     except Refused as refusal:
         logger.error("the listeners stay as they were: %s", refusal)
         return
+    bouncer.listeners.proxies, bouncer.listeners.origins = Proxies(config.trusted_proxies), config.origins
     bouncer.pacing.pace = config.upstream.pace or None
     logger.info("settings read again; listening on %s", ", ".join(bouncer.listeners.addresses))
 

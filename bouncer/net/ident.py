@@ -82,7 +82,8 @@ class IdentServer:
     Nobody learns anything of a connection but the machine at its other end.
     """
 
-    def __init__(self, deadline: float = QUERY_DEADLINE) -> None:
+    def __init__(self, host: str, port: int, deadline: float = QUERY_DEADLINE) -> None:
+        self._at = host, port
         self._claims = Claims()
         self._deadline = deadline
         self._server: asyncio.Server | None = None
@@ -97,8 +98,9 @@ class IdentServer:
         """Where it listens in truth; 0 if it does not."""
         return int(self._server.sockets[0].getsockname()[1]) if self._server else 0
 
-    async def open(self, host: str, port: int) -> None:
+    async def open(self) -> None:
         """Listen. Raises Refused with the problem and the fix."""
+        host, port = self._at
         loop = asyncio.get_running_loop()
         wanted = None if host == "::" else host  # both worlds, or IPv4 alone where there is no IPv6
         try:
@@ -195,13 +197,17 @@ class OidentdFile:
         self._path = path.resolve()  # the file that a link leads to, so that the link stays
         self._claims = Claims(self._write)
         self._failed = False
+        self._before = ""
+
+    async def open(self) -> None:
+        """Read what is there already. Raises Refused with the problem and the fix."""
         self._before = _without_ours(self._path)
 
     def claim(self, local: End, remote: End, name: str) -> Callable[[], None]:
         """See `model.ports.IdentClaims`. When this returns, the line is in the file."""
         return self._claims.claim(local, remote, name)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Take all our lines out."""
         self._claims = Claims(self._write)
         self._write()

@@ -15,20 +15,22 @@ class Layer(asyncio.Transport, asyncio.Protocol):
     """One step of a connection. ``above`` gets its ``connection_made`` when the handshake of this layer is over, and
     its ``connection_lost`` in any case, with why the handshake failed if it did.
 
-    ``deadline`` is how many seconds the handshake may take. Never raises at what a peer sends.
+    ``deadline`` is how many seconds the handshake may take; ``made`` is True once there is a socket below. Never
+    raises at what a peer sends.
     """
 
     __slots__ = (
         "_above",
         "_below",
         "_closing",
-        "_deadline",
+        "_ended",
         "_error",
         "_loop",
         "_paused",
         "_ready",
         "_seconds",
         "_timer",
+        "made",
     )
 
     def __init__(self, above: asyncio.Protocol, deadline: float) -> None:
@@ -39,8 +41,10 @@ class Layer(asyncio.Transport, asyncio.Protocol):
         self._loop: asyncio.AbstractEventLoop
         self._timer: asyncio.TimerHandle | None = None
         self._error: Exception | None = None
+        self.made = False
         self._ready = False
         self._closing = False
+        self._ended = False
         self._paused = False
 
     # For what is above
@@ -74,12 +78,14 @@ class Layer(asyncio.Transport, asyncio.Protocol):
     def abort(self) -> None:
         """End at once."""
         self._closing = True
-        self._below.abort()
+        if self.made:
+            self._below.abort()
 
     # For what is below
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._below = cast(asyncio.Transport, transport)
+        self.made = True
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(self._seconds, self._overdue)
 
@@ -114,9 +120,10 @@ class Layer(asyncio.Transport, asyncio.Protocol):
     def _end_below(self) -> None:
         """Nothing more will be written: flush, until a deadline, and close."""
         self._closing = True
-        self._stop_timer()
-        if self._below.is_closing():
+        if self._ended or self._below.is_closing():
             return
+        self._ended = True
+        self._stop_timer()
         self._timer = self._loop.call_later(self._seconds, self._below.abort)
         if not self._below.can_write_eof():
             self._below.close()

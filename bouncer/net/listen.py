@@ -244,7 +244,11 @@ class Listeners:
         if not task.cancelled() and task.exception() is None:  # from now on the transport tells it all
             return
         error = None if task.cancelled() else task.exception()
+        layer = self._layers.get(peer)
         if peer.connected:
+            return
+        if layer is not None and layer.made:  # cancelled between the transport's beginning and the task's end
+            layer.abort()
             return
         accepted.close()  # the loop's own, if it had taken it: closing twice does no harm
         place.leave()

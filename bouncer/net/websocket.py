@@ -32,7 +32,7 @@ _FIN = 0x80
 _TWO_BYTES, _EIGHT_BYTES = 126, 127  # lengths that say that the length follows (RFC 6455 section 5.2)
 
 _quiet = logging.getLogger(f"{__name__}.frames")
-_quiet.setLevel(logging.ERROR)  # it tells of each connection and each refusal, which is a stranger's to decide
+_quiet.setLevel(logging.CRITICAL)  # it tells of each connection and each refusal, which is a stranger's to decide
 
 
 class Frames:
@@ -168,7 +168,13 @@ class WebSocket(Layer):
         """Deal with what came of a slice."""
         lines: list[bytes] = []
         ended = False
-        for event in self._protocol.events_received():
+        events = self._protocol.events_received()
+        if not self._ready and (len(events) > 1 or (events and self._protocol.eof_sent)):
+            # it did not wait for the answer to its request, and the library would put its own to these frames first
+            self._error = ConnectionError("frames before the handshake was over")
+            self._end_below()
+            return
+        for event in events:
             if isinstance(event, Request):
                 self._answer(event)
             elif isinstance(event, Frame):

@@ -445,3 +445,53 @@ def test_stop_gives_up_an_attempt_and_tells_who_waits(play: Play) -> None:
             assert phase(reconnect) is Phase.STOPPED
 
     play(test())
+
+
+# --- endings as what they are
+
+
+def test_after_two_kills_for_the_nick_it_is_left_to_the_other(play: Play, quick: None) -> None:
+    async def test() -> None:
+        async with FakeServer() as server:
+            client, usual = usual_client(server, Register("bob", alternative_nicks=["robert"]))
+            await usual.reconnect.start()
+            for asked in ("bob", "bob", "robert"):
+                visitor = await server.visitor()
+                assert await visitor.until("NICK") == f"NICK {asked}"
+                visitor.say(":s CAP * LS :", f":s 001 {asked} :Welcome")
+                await visitor.until("CAP END")
+                if asked == "bob":
+                    visitor.say(":NickServ!s@s KILL bob :services!NickServ (GHOST command used by alice)")
+                    visitor.say("ERROR :Closing Link: h (Killed (NickServ (GHOST command used by alice)))")
+                    visitor.close()
+            visitor.say("PING :quiet")
+            assert await visitor.line() == "PONG :quiet"  # it does not look for the nick either
+            await client.disconnect()
+
+    play(test())
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ([], "killed by oper: go away"),
+        (["ERROR :Closing Link: h (Killed (oper (go away)))"], "killed by oper: go away"),
+    ],
+)
+def test_who_killed_us_and_why(play: Play, last: list[str], reason: str) -> None:
+    async def test() -> None:
+        async with FakeServer() as server:
+            client, usual = usual_client(server)
+            await usual.reconnect.start()
+            visitor = await server.visitor()
+            await settled(client, visitor)
+            gone = asyncio.create_task(client.wait("client_disconnect", SOON))
+            visitor.say(":oper!o@h KILL bob :irc.test!h!oper (go away)", *last)
+            visitor.close()
+            assert (await gone)["reason"] == reason
+            assert usual.reconnect.cause is Cause.KILLED
+            state = usual.reconnect.state
+            assert state.next_attempt is not None
+            usual.reconnect.stop("enough")
+
+    play(test())

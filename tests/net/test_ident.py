@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -25,8 +26,8 @@ async def turn() -> None:
 
 @contextlib.asynccontextmanager
 async def serving(deadline: float = 10) -> AsyncIterator[IdentServer]:
-    ident = IdentServer(deadline)
-    await ident.open(HERE, 0)
+    ident = IdentServer(HERE, 0, deadline)
+    await ident.open()
     try:
         yield ident
     finally:
@@ -108,15 +109,16 @@ def test_a_taken_port_is_refused_with_the_fix(play: Run) -> None:
     async def talk() -> None:
         async with serving() as ident:
             with pytest.raises(Refused, match='taken by another program; if that is oidentd, set "oidentd"'):
-                await IdentServer().open(HERE, ident.port)
+                await IdentServer(HERE, ident.port).open()
 
     play(talk())
 
 
-def test_the_file_for_oidentd_has_a_line_for_each_connection_and_keeps_what_was_there(tmp_path: Path) -> None:
+async def test_the_file_for_oidentd_has_a_line_for_each_connection_and_keeps_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "oidentd.conf"
     path.write_text('global { reply "me" }\nto 192.0.2.9 fport 1 from 192.0.2.8 lport 2 { reply "old" } # bouncer\n')
     file = OidentdFile(path)
+    await file.open()
     claims: IdentClaims = file
     release = claims.claim(("::ffff:192.0.2.8", 50000), ("192.0.2.1", 6697), "alice")
     assert path.read_text() == (
@@ -129,24 +131,25 @@ def test_the_file_for_oidentd_has_a_line_for_each_connection_and_keeps_what_was_
         'to 2001:db8::2 fport 6697 from 2001:db8::1 lport 50001 { reply "b } global { reply root" } # bouncer\n'
     )
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    file.close()
+    await file.close()
     assert path.read_text() == 'global { reply "me" }\n'
-    assert [found.name for found in tmp_path.iterdir()] == ["oidentd.conf"]
+    assert os.listdir(tmp_path) == ["oidentd.conf"]
 
 
-def test_a_file_that_cannot_be_written_stops_nobody_and_is_told_once(
+async def test_a_file_that_cannot_be_written_stops_nobody_and_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = OidentdFile(tmp_path / "no folder" / "oidentd.conf")
+    await file.open()
     for number in range(3):
         file.claim(("192.0.2.8", number), ("192.0.2.1", 6697), "alice")()
     assert len(caplog.records) == 1
     assert "can't be written: No such file or directory" in caplog.text
 
 
-def test_what_is_no_file_of_oidentd_is_refused(tmp_path: Path) -> None:
+async def test_what_is_no_file_of_oidentd_is_refused(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff" * 100)
     (tmp_path / "long").write_bytes(b"#" * 2_000_000)
     for name in ("binary", "long", "."):
         with pytest.raises(Refused, match=r"for oidentd: .*; name another file"):
-            OidentdFile(tmp_path / name)
+            await OidentdFile(tmp_path / name).open()

@@ -50,7 +50,6 @@ def test_all_that_can_be_set() -> None:
         [upstream]
         pace = "500ms"
         source = ["2001:db8:1::/64", "192.0.2.16/28"]
-        ident = "ident://[::]:113"
         oidentd = "oidentd.conf"
     """
     assert parse_config(text, FILE) == Config(
@@ -65,12 +64,17 @@ def test_all_that_can_be_set() -> None:
         upstream=Upstream(
             0.5,
             (ip_network("2001:db8:1::/64"), ip_network("192.0.2.16/28")),
-            ("::", 113),
+            None,
             Path("/home/b/oidentd.conf"),
         ),
         origins=("https://chat.example.org", "http://[::1]:8080"),
         trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("2001:db8::1/128")),
     )
+
+
+@pytest.mark.parametrize(("text", "at"), [("off", None), ("ident://[::]", ("::", 113)), ("ident://a:7", ("a", 7))])
+def test_where_ident_is_answered(text: str, at: tuple[str, int] | None) -> None:
+    assert parse_config(f"upstream.ident = '{text}'", FILE).upstream.ident == at
 
 
 @pytest.mark.parametrize(
@@ -155,6 +159,7 @@ port = 80
         ("upstream.ident = 113", 'or "off"'),
         ("upstream.oidentd = ''", "the path of a file"),
         ("upstream.oidentd = '~no-such-user/x'", "no such home folder"),
+        ("upstream = { oidentd = 'a', ident = 'ident://[::]' }", "upstream.ident is set too"),
         ("upstream = { pace = '1 week' }", "is not a time"),
     ],
 )
