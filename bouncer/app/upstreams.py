@@ -25,13 +25,16 @@ from bouncer.client import (
     Server,
 )
 from bouncer.client import Phase as Trying
+from bouncer.client.backoff import Cause
 from bouncer.client.handlers import KeepAlive
+from bouncer.client.pacing import Slowdown
 from bouncer.client.registration import Identity
 from bouncer.client.sources import AddressRange, source_addresses
 from bouncer.core.link import Link
 from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
-from bouncer.model.ports import Archive, Timers
+from bouncer.irc.numerics import RPL_MYINFO
+from bouncer.model.ports import Archive, Cancellable, Timers
 from bouncer.model.records import (
     DEFAULT_QUIT_MESSAGE,
     REGAIN_OFF,
@@ -52,6 +55,8 @@ COMING_BACK = "Reconnecting"
 PARTING = 3.0  # seconds for a QUIT to go out; the network's own time-out is the worst that can follow
 SWITCHED_OFF = "switched off with `network disconnect`"
 ACCOUNT_OFF = "the account is switched off"
+OUR_VERSION = "bouncer-"  # what 004 of a bouncer begins with
+OURSELVES = "it is this bouncer itself; give the network another server with `network update NAME servers=ircs://...`"
 NO_SERVER = "it has no server; set one with `network update NAME servers=ircs://host:6697`"
 
 _STATES: Mapping[Trying, str] = MappingProxyType(
@@ -97,10 +102,14 @@ class Upstream:
         archive: Archive,
         ident: IdentClaims | None = None,
         source: Sequence[AddressRange] = (),
+        hostname: str = "",
     ) -> None:
         self.link = link
         self._ident = ident
         self._source = source
+        self._hostname = hostname
+        self._slowdown = Slowdown()
+        self._faster: Cancellable | None = None  # when the pace is the usual one again
         self._archive = archive
         self._wanted_caps = wanted_caps
         self._timers = timers
@@ -119,6 +128,7 @@ class Upstream:
         self.client.on("client_connect", self._opened)
         self.client.on("registered", self._registered)
         self.client.on("login_changed", self._login_changed)
+        self.client.on(RPL_MYINFO, self._met)
         self.client.on("client_disconnect", self._ended)
         self.client.on("client_connect_failed", self._ended)
         self.client.on("client_stopped", self._stopped)
@@ -196,7 +206,7 @@ class Upstream:
         network, client = self.link.network, self.client
         self._register.regain = network.regain != REGAIN_OFF
         self._register.regain_by_services = network.regain == REGAIN_SERVICES
-        client.pace = pace_of(network.flood)
+        self._keep_pace()
         client.local_addr = network.bind or None
         client.proxy = network.proxy
         client.certificate = network.certificate
@@ -204,6 +214,17 @@ class Upstream:
         client.sources = source_addresses(self._source, self.link.user.id)
         # through a proxy, the one whom a server could ask who we are is the proxy
         client.on_socket = self._claim if self._ident is not None and not network.proxy else None
+
+    def _keep_pace(self) -> None:
+        """The pace that is set, or a slower one for a while after it was too fast."""
+        self.client.pace = self._slowdown.pace(pace_of(self.link.network.flood), self._timers.now())
+
+    def _slow_down(self) -> None:
+        self._slowdown.flooded(self._timers.now())
+        if self._faster is not None:
+            self._faster.cancel()
+        self._faster = self._timers.at(self._slowdown.until, self._keep_pace)
+        self._keep_pace()
 
     def _claim(self, local: tuple[str, int], remote: tuple[str, int]) -> Callable[[], None] | None:
         name = self.link.network.ident or self.link.user.name
@@ -221,6 +242,8 @@ class Upstream:
     async def leave(self, reason: str, words: str = DEFAULT_QUIT_MESSAGE) -> None:
         """QUIT and disconnect, within a few seconds. ``reason`` is for the user, ``words`` are for the network."""
         self.reconnect.stop(reason)
+        if self._faster is not None:
+            self._faster.cancel()
         self._say_goodbye(words)
         try:
             async with asyncio.timeout(PARTING):
@@ -254,12 +277,21 @@ class Upstream:
         logger.info("%s/%s: connected to %s", self.link.user.name, self.link.network.name, self.reconnect.state.server)
         self.link.registered(self._register.login_failure)
 
+    def _met(self, params: list[str]) -> None:
+        """004: who it is. A bouncer that is its own network would tell itself everything for ever."""
+        server, version = (*params[1:3], "", "")[:2]
+        if version.startswith(OUR_VERSION) and self._hostname in (server, ""):
+            self.reconnect.stop(OURSELVES)
+            self.client.abort(OURSELVES)
+
     def _login_changed(self, failure: str) -> None:
         """Services came, or went, while we were connected."""
         link = self.link
         link.phase = replace(link.phase, reason=f"not logged in to services: {failure}" if failure else "")
 
     def _ended(self, reason: str) -> None:
+        if self.reconnect.cause is Cause.FLOODED:
+            self._slow_down()
         state = self.reconnect.state
         if state.phase is not Trying.STOPPED:
             self._close(
@@ -280,6 +312,7 @@ class Upstreams:
     """All links' upstreams: the house's Connector, and the operations' Dialer.
 
     ``ident`` is told of every connection made; each user connects from an address of its own out of ``source``.
+    ``hostname`` is our own name as a server, by which we know ourselves.
     """
 
     def __init__(
@@ -291,7 +324,9 @@ class Upstreams:
         *,
         ident: IdentClaims | None = None,
         source: Sequence[AddressRange] = (),
+        hostname: str = "",
     ) -> None:
+        self._hostname = hostname
         self._archive = archive
         self._ident = ident
         self._source = source
@@ -315,7 +350,14 @@ class Upstreams:
             link.phase = Phase("disconnected", self._timers.now(), NO_SERVER)
             return
         upstream = Upstream(
-            link, self._wanted_caps, self._pacing, self._timers, self._archive, self._ident, self._source
+            link,
+            self._wanted_caps,
+            self._pacing,
+            self._timers,
+            self._archive,
+            self._ident,
+            self._source,
+            self._hostname,
         )
         self._upstreams[link.network.id] = upstream
         if not upstream.wanted:

@@ -15,6 +15,9 @@ from enum import Enum
 
 FIRST_WAIT = 2.0  # seconds after the first failure
 LONGEST_WAIT = 300.0  # seconds after many
+FLOOD_WAIT = 10.0  # seconds: what made us flood may be going on
+KILL_WAIT = 120.0  # seconds after an operator's kill: long enough not to look like a machine that does not listen
+LONGEST_KILL_WAIT = 3600.0
 BAN_WAIT = 900.0  # seconds after the first ban; asking sooner makes most networks lengthen it
 LONGEST_BAN_WAIT = 86400.0
 THROTTLE_WAIT = 60.0  # seconds after "connecting too fast": throttles commonly look back one minute
@@ -28,19 +31,6 @@ LONGEST_PACE = 60.0  # what complaints may double the pace to
 COMPLAINT_MEMORY = 600.0  # seconds after which a complaint is forgotten
 ONE_COMPLAINT = 30.0  # seconds in which many clients told the same thing count as one complaint
 HOSTS_LIMIT = 4096  # hosts remembered by a HostPacing; those without news are dropped first
-
-_THROTTLED = re.compile(
-    r"throttl|too fast|too quickly|connect(?:ing|ions?) too|too many (?:\w+ ){0,3}connections|session limit"
-    r"|reconnect(?:ing)? too|wait (?:a while|before)|flood",
-    re.IGNORECASE,
-)
-# Some servers (ngIRCd) send no 464; said while we register, these words can only be about the password.
-_BAD_PASSWORD = re.compile(r"\b(?:bad|wrong|invalid|incorrect) password|password (?:incorrect|mismatch)", re.IGNORECASE)
-_BANNED = re.compile(
-    r"\b[kgzdx][-: ]?lined?\b|\bbann?ed\b|\bakill|\bautokill|\bdnsbl|\bblack ?list|\bnot welcome"
-    r"|\bproxy (?:found|detected)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +51,41 @@ class Server:
 class Cause(Enum):
     """Why a connection, or an attempt, came to its end."""
 
-    LOST = "lost"  # anything that may be over soon: refused, reset, timed out, killed
+    LOST = "lost"  # anything that may be over soon: refused, reset, timed out, restarted
+    COLLISION = "collision"  # somebody else got our nick: another server's user, or whom services believe
+    FLOODED = "flooded"  # we said too much at once
+    KILLED = "killed"  # by an operator, who would do it again to whom comes back at once
     THROTTLED = "throttled"  # the host says that we connect too often
     BANNED = "banned"
     REFUSED = "refused"  # credentials: trying again with the same ones only makes it worse
+
+
+# Some servers (ngIRCd) send no 464; said while we register, these words can only be about the password.
+_BAD_PASSWORD = re.compile(r"\b(?:bad|wrong|invalid|incorrect) password|password (?:incorrect|mismatch)", re.IGNORECASE)
+# The words of servers, the first that fits; tests/unit has real ones. A kill by services for a nick is no operator's,
+# and a ban is told as a kill by some.
+_WORDS: tuple[tuple[Cause, re.Pattern[str]], ...] = tuple(
+    (cause, re.compile(words, re.IGNORECASE))
+    for cause, words in (
+        (
+            Cause.COLLISION,
+            r"nick(?:name)? colli(?:sion|de)|\b(?:ghost|regain|recover|release) command used|\bghosted by\b"
+            r"|nick(?:name)? (?:was |has been )?(?:regained|recovered|enforced)|overridden",
+        ),
+        (
+            Cause.BANNED,
+            r"\b[kgzdx][-: ]?lined?\b|\bbann?ed\b|\bakill|\bautokill|\bdnsbl|\bblack ?list|\bnot welcome"
+            r"|\bproxy (?:found|detected)",
+        ),
+        (Cause.KILLED, r"\bkilled\b|\blocal kill\b"),
+        (Cause.FLOODED, r"\b(?:excess|max(?:imum)?|input|message|client) flood|recvq exceeded|\bflooded\b"),
+        (
+            Cause.THROTTLED,
+            r"throttl|too fast|too quickly|connect(?:ing|ions?) too|session limit|no more connections"
+            r"|too many (?:\w+ ){0,3}(?:connections|clients)|reconnect(?:ing)? too|wait (?:a while|before)|flood",
+        ),
+    )
+)
 
 
 def cause_of(text: str, *, registering: bool = False) -> Cause:
@@ -72,15 +93,14 @@ def cause_of(text: str, *, registering: bool = False) -> Cause:
     passwords later is not about ours."""
     if registering and _BAD_PASSWORD.search(text):
         return Cause.REFUSED
-    if _BANNED.search(text):
-        return Cause.BANNED
-    if _THROTTLED.search(text):
-        return Cause.THROTTLED
-    return Cause.LOST
+    return next((cause for cause, words in _WORDS if words.search(text)), Cause.LOST)
 
 
 _WAITS = {
     Cause.LOST: (FIRST_WAIT, LONGEST_WAIT),
+    Cause.COLLISION: (FIRST_WAIT, LONGEST_WAIT),
+    Cause.FLOODED: (FLOOD_WAIT, LONGEST_WAIT),
+    Cause.KILLED: (KILL_WAIT, LONGEST_KILL_WAIT),
     Cause.THROTTLED: (THROTTLE_WAIT, LONGEST_THROTTLE_WAIT),
     Cause.BANNED: (BAN_WAIT, LONGEST_BAN_WAIT),
 }

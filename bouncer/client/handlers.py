@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bouncer.client import regain as regaining
 from bouncer.client import registration as registering
-from bouncer.client.backoff import HostPacing, Server
+from bouncer.client.backoff import Cause, HostPacing, Server, cause_of
 from bouncer.client.client import Client
 from bouncer.client.connection import Connection, NotConnected
 from bouncer.client.liveness import PATIENCE, SILENCE, Liveness, Verdict
@@ -31,6 +31,8 @@ from bouncer.irc.numerics import RPL_ISUPPORT
 logger = logging.getLogger(__name__)
 
 STALL_LIMIT = 120.0  # seconds in which a server takes nothing of what we write, before it counts as dead
+COLLISIONS_LIMIT = 2  # kills for the nick after which it is left to who wants it so much
+COLLISION_MEMORY = 600.0  # seconds until it is tried again
 _NONCE_BYTES = 18  # 24 characters: unguessable, and no "=" of base64's padding
 
 
@@ -71,6 +73,7 @@ class Register:
         self._nicklen: int | None = None  # of the last connection: the next one has it before it is told
         self._machine: Registration | None = None
         self._regain: Regain | None = None
+        self._collisions: dict[int, float] = {}  # by connection: when it was killed for its nick
         self._timer: asyncio.TimerHandle | None = None
         self._client: Client
 
@@ -80,6 +83,8 @@ class Register:
         client.on("client_connect", self._connected)
         client.on("client_disconnect", self._disconnected)
         client.on(RPL_ISUPPORT, self._supports)
+        client.on("kill", self._killed)
+        client.on("error", self._killed)
         for event in registering.EVENTS:
             client.on(event, self._received)
         return self
@@ -102,11 +107,23 @@ class Register:
     def _connected(self, connection: Connection) -> None:
         self._stop()
         self.isupport = ISupport()
-        machine = Registration(self.identity, connection.loop.time(), self._nonce, nicklen=self._nicklen)
+        now = connection.loop.time()
+        recent = [each for each in self._collisions.values() if now - each < COLLISION_MEMORY]
+        machine = Registration(
+            self.identity, now, self._nonce, nicklen=self._nicklen, yielding=len(recent) >= COLLISIONS_LIMIT
+        )
         self._machine = machine
         self.caps = machine.caps
         self._say(machine.start())
         self._arm(connection.loop)
+
+    def _killed(self, message: str) -> None:
+        """By ERROR, KILL or both."""
+        connection = self._client.connection
+        if connection is not None and cause_of(message) is Cause.COLLISION:
+            self._collisions[connection.number] = connection.loop.time()
+            for number in list(self._collisions)[:-COLLISIONS_LIMIT]:
+                del self._collisions[number]
 
     def _disconnected(self) -> None:
         self._stop()

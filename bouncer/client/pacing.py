@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 QUEUE_LIMIT = 1 << 20  # bytes of text waiting per connection: 15 minutes of full lines at a line per second
 FREE_LIMIT = 1 << 16  # bytes of PONG, QUIT and registration waiting: these only wait on a peer that reads nothing
+FLOOD_MEMORY = 600.0  # seconds until a flood is forgotten
+MOST_SLOWDOWN = 8  # a line in 16 s is slow enough for any server
 _EPSILON = 1e-3  # seconds: timers fire up to a clock tick early, and a line that early harms nobody
 
 
@@ -64,6 +66,29 @@ class Pace:
         """Make ``client`` keep this pace from now on."""
         client.pace = self
         return self
+
+
+class Slowdown:
+    """How much slower to speak than was asked for, after a server has thrown us out for flooding.
+
+    Each time halves the pace, down to an eighth, until ten minutes have passed without it.
+    """
+
+    def __init__(self) -> None:
+        self.until = 0.0  # when the pace is the wanted one again
+        self._factor = 1
+
+    def flooded(self, now: float) -> None:
+        """It happened at ``now``."""
+        self._factor = min((self._factor if now < self.until else 1) * 2, MOST_SLOWDOWN)
+        self.until = now + FLOOD_MEMORY
+
+    def pace(self, wanted: Pace | None, now: float) -> Pace | None:
+        """The pace to keep; where none was wanted, the usual one is halved."""
+        if now >= self.until:
+            return wanted
+        base = wanted if wanted is not None and wanted.every else Pace()
+        return Pace(max(1, base.burst // self._factor), base.every * self._factor)
 
 
 class Pacer(Generic[T]):

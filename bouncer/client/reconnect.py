@@ -93,12 +93,18 @@ class Reconnect:
         client.on("registration_failed", self._not_registered)
         client.on("465", self._banned)
         client.on("error", self._parting_words)
+        client.on("kill", self._killed)
         return self
 
     @property
     def state(self) -> ReconnectState:
         """How things stand."""
         return self._state
+
+    @property
+    def cause(self) -> Cause:
+        """What the end of the last connection was, as far as the server told."""
+        return self._cause or Cause.LOST
 
     @property
     def servers(self) -> tuple[Server, ...]:
@@ -229,6 +235,15 @@ class Reconnect:
 
     def _banned(self) -> None:
         self._cause = Cause.BANNED
+
+    def _killed(self, nick: str, host: str, message: str) -> None:
+        """KILL: of us, since nobody is told of others. Its text is a path of servers, and the reason in brackets."""
+        words = message.partition(" ")[2].strip()
+        why = words[1:-1] if words[:1] == "(" and words[-1:] == ")" else message
+        self._cause = cause_of(f"killed: {message}")
+        connection = self._client.connection
+        if connection is not None and not connection.reason:
+            connection.reason = f"killed by {nick or host or 'the server'}: {why}"
 
     def _parting_words(self, message: str) -> None:
         if self._cause in (None, Cause.LOST):

@@ -108,13 +108,23 @@ def _made_nicks(nick: str, nicklen: int | None) -> Iterator[str]:
 class Registration:
     """One connection's way in. Send what :meth:`start`, :meth:`receive` and :meth:`handle_timer` return.
 
+    ``yielding``: leave the wanted nick to others and begin with the next one.
+
     ``stage`` tells how it stands, ``nick`` the name we ask for, then have. When it has failed, ``reason`` is a
     sentence, and ``permanent`` says that trying again with the same credentials is of no use. After 001 go on giving
     it what is in ``EVENTS``: new capabilities are asked for as they come, and when services come that were away, it
     logs in. ``account`` is as whom, as far as the network tells (900), "" if not; ``logged_in`` whether at all.
     """
 
-    def __init__(self, identity: Identity, now: float, nonce: Callable[[], str], *, nicklen: int | None = None) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        now: float,
+        nonce: Callable[[], str],
+        *,
+        nicklen: int | None = None,
+        yielding: bool = False,
+    ) -> None:
         self.identity = identity
         self.stage = Stage.UNDER_WAY
         self.reason = ""
@@ -129,6 +139,8 @@ class Registration:
         self._end_by = now + REGISTRATION_TIMEOUT
         self._nicks = nick_candidates(identity.nick, identity.alternative_nicks, nicklen)
         self.nick = next(self._nicks, identity.nick)
+        if yielding:
+            self.nick = next(self._nicks, self.nick)
         self._negotiating = True
         self._mechanisms = list(identity.sasl.mechanisms()) if identity.sasl else []
         self._exchange: SaslClient | None = None

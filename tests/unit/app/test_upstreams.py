@@ -11,12 +11,13 @@ import pytest
 
 from bouncer.app.clock import LoopTimers
 from bouncer.app.upstreams import Upstreams
-from bouncer.client import HostPacing
+from bouncer.client import HostPacing, Pace
 from bouncer.core.house import House
 from bouncer.model.records import Endpoint, Network, User
 from bouncer.store.memory import MemoryStore
 from bouncer.upstream.tracked import TRACKED
 
+HOST = "bnc.example"
 SOON = 5.0  # seconds; reached only by a test that fails
 
 
@@ -34,6 +35,7 @@ class Server:
     port: int = 0
     nicks: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    after: dict[str, bytes] = field(default_factory=dict)  # what follows the 001 of a nick
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -41,20 +43,21 @@ class Server:
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
-        nick = ""
+        nick, more = "", b""
         while line := (await reader.readline()).decode().strip():
             if line.startswith("NICK "):
                 nick = line[5:]
             elif line.startswith("CAP LS"):
                 writer.write(b":irc.example CAP * LS :\r\n")
             elif line.startswith("USER "):
-                writer.write(f":irc.example 001 {nick} :Welcome\r\n".encode())
+                more = self.after.pop(nick, b"")
+                writer.write(f":irc.example 001 {nick} :Welcome\r\n".encode() + more)
             async with self.news:
                 self.said.append(line)
                 if line.startswith("USER "):
                     self.nicks.append(nick)
                 self.news.notify_all()
-            if line.startswith("QUIT"):
+            if line.startswith("QUIT") or (line.startswith("USER ") and b"ERROR" in more):
                 break
         writer.close()
 
@@ -104,14 +107,14 @@ async def scene() -> AsyncIterator[Scene]:
     timers = LoopTimers(asyncio.get_running_loop())
     ident = Ident()
     ranges = (ip_network("127.1.0.0/24"),)
-    upstreams = Upstreams(frozenset(), HostPacing(None), timers, store, ident=ident, source=ranges)
+    upstreams = Upstreams(frozenset(), HostPacing(None), timers, store, ident=ident, source=ranges, hostname=HOST)
     house = House(
         store.load(),
         records=store,
         archive=store,
         tracked=TRACKED,
         timers=timers,
-        hostname="bnc.example",
+        hostname=HOST,
         version="1.0",
         connector=upstreams,
     )
@@ -211,3 +214,34 @@ async def test_each_user_has_an_address_and_is_claimed_while_connected(scene: Sc
     ]
     scene.house.replace(replace(users[1], enabled=False))
     await until(lambda: len(scene.ident.claims) == 1)
+
+
+async def test_a_bouncer_that_is_its_own_network_stops(scene: Scene) -> None:
+    scene.server.after["user1"] = b":bnc.example 004 user1 bnc.example bouncer-1.0 iosw b\r\n"
+    scene.user(1)
+    scene.upstreams.start()
+    (link,) = scene.house.links()
+    await until(lambda: link.status().state == "stopped")
+    assert link.status().reason.startswith("it is this bouncer itself; give the network another server")
+    await until(lambda: not scene.ident.claims)
+    assert not any(line.startswith(("JOIN", "QUIT")) for line in scene.server.said)
+
+
+async def test_a_bouncer_of_somebody_else_is_a_network(scene: Scene) -> None:
+    scene.server.after["user1"] = b":bnc.other 004 user1 bnc.other bouncer-1.0 iosw b\r\n:bnc.other PING :x\r\n"
+    scene.user(1)
+    scene.upstreams.start()
+    await scene.server.hears("PONG")
+    (link,) = scene.house.links()
+    assert link.status().state == "connected"
+
+
+async def test_who_was_thrown_out_for_flooding_comes_back_slower(scene: Scene) -> None:
+    scene.server.after["user1"] = b"ERROR :Closing Link: h (Excess Flood)\r\n"
+    scene.user(1)
+    scene.upstreams.start()
+    (link,) = scene.house.links()
+    await scene.server.until("user1")
+    await until(lambda: link.status().state == "waiting")
+    upstream = scene.upstreams._upstreams[1]
+    assert upstream.client.pace == Pace(2, 4.0)

@@ -8,8 +8,10 @@ from bouncer.client.backoff import (
     BAN_WAIT,
     COMPLAINT_MEMORY,
     FIRST_WAIT,
+    FLOOD_WAIT,
     HELD,
     HOSTS_LIMIT,
+    KILL_WAIT,
     LONGEST_BAN_WAIT,
     LONGEST_WAIT,
     THROTTLE_WAIT,
@@ -102,10 +104,8 @@ def test_there_must_be_a_server() -> None:
         ("Trying to reconnect too fast.", Cause.THROTTLED),
         ("Too many host connections (local)", Cause.THROTTLED),
         ("Too many user connections", Cause.THROTTLED),
-        ("Excess Flood", Cause.THROTTLED),
         ("Closing Link: h (Ping timeout: 240 seconds)", Cause.LOST),
         ("Server shutting down: the online manual says so", Cause.LOST),
-        ("Killed (oper (bye))", Cause.LOST),
     ],
 )
 def test_parting_words_are_understood(text: str, cause: Cause) -> None:
@@ -160,3 +160,75 @@ def test_memory_is_bounded_and_keeps_the_busy_hosts() -> None:
 def test_a_server_is_written_with_its_port() -> None:
     assert str(Server("::1", 6667)) == "[::1]:6667"
     assert str(A) == "a.example:6697"
+
+
+# what servers really say at the end; NICK, HOST and so on filled in
+INSPIRCD = {
+    "Closing link: (bob@192.0.2.1) [Killed (oper (go away))]": Cause.KILLED,
+    "Closing link: (bob@192.0.2.1) [Killed (NickServ (GHOST command used by alice))]": Cause.COLLISION,
+    "Closing link: (bob@192.0.2.1) [Nickname collision]": Cause.COLLISION,
+    "Closing link: (bob@192.0.2.1) [K-lined: spam]": Cause.BANNED,
+    "Closing link: (unknown@192.0.2.1) [Z-lined: abuse]": Cause.BANNED,
+    "Closing link: (bob@192.0.2.1) [Excess flood]": Cause.FLOODED,
+    "Closing link: (bob@192.0.2.1) [RecvQ exceeded]": Cause.FLOODED,
+    "Closing link: (bob@192.0.2.1) [Ping timeout: 120 seconds]": Cause.LOST,
+    "Closing link: (bob@192.0.2.1) [Server shutting down]": Cause.LOST,
+    "Closing link: (unknown@192.0.2.1) [Your host is trying to (re)connect too fast -- throttled.]": Cause.THROTTLED,
+    "Closing link: (unknown@192.0.2.1) [No more connections allowed from your host via this connect class (local)]": (
+        Cause.THROTTLED
+    ),
+}
+UNREALIRCD = {
+    "Closing Link: bob[192.0.2.1] (Killed by oper (go away))": Cause.KILLED,
+    "Closing Link: bob[192.0.2.1] ([irc.example] Local kill by oper (go away))": Cause.KILLED,
+    "Closing Link: bob[192.0.2.1] (Nick collision)": Cause.COLLISION,
+    "Closing Link: bob[192.0.2.1] (User has been banned from Example (spam))": Cause.BANNED,
+    "Closing Link: [192.0.2.1] (Throttled: Reconnecting too fast - Email admin@example for more information.)": (
+        Cause.THROTTLED
+    ),
+    "Closing Link: bob[192.0.2.1] (Excess Flood)": Cause.FLOODED,
+    "Closing Link: [192.0.2.1] (Too many connections from your IP)": Cause.THROTTLED,
+    "Closing Link: bob[192.0.2.1] (Server Terminating. oper)": Cause.LOST,
+}
+SOLANUM = {
+    "Closing Link: 192.0.2.1 (Killed (oper (go away)))": Cause.KILLED,
+    "Closing Link: 192.0.2.1 (Killed (NickServ (GHOST command used by alice!a@h)))": Cause.COLLISION,
+    "Closing Link: 192.0.2.1 (Killed (services. (REGAIN command used by alice)))": Cause.COLLISION,
+    "Closing Link: 192.0.2.1 (Nick collision (new))": Cause.COLLISION,
+    "Closing Link: 192.0.2.1 (K-Lined)": Cause.BANNED,
+    "Closing Link: 192.0.2.1 (Excess Flood)": Cause.FLOODED,
+    "Closing Link: 192.0.2.1 (Connection throttled)": Cause.THROTTLED,
+    "Trying to reconnect too fast.": Cause.THROTTLED,
+    "Closing Link: 192.0.2.1 (Server shutting down)": Cause.LOST,
+    "Closing Link: 192.0.2.1 (Ping timeout: 255 seconds)": Cause.LOST,
+    "Closing Link: 192.0.2.1 (Max SendQ exceeded)": Cause.LOST,
+}
+NGIRCD = {
+    'KILLed by "oper": go away': Cause.KILLED,
+    "Nick collision": Cause.COLLISION,
+    "Connection refused, too many connections from your IP address!": Cause.THROTTLED,
+    "You are banned from this server!": Cause.BANNED,
+    "Server going down": Cause.LOST,
+    "Ping timeout": Cause.LOST,
+}
+ERGO = {
+    "Killed by oper: go away": Cause.KILLED,
+    "GHOSTed by alice": Cause.COLLISION,
+    "You are banned from this server (spam)": Cause.BANNED,
+    "Excess Flood": Cause.FLOODED,
+    "Too many clients from your network": Cause.THROTTLED,
+    "Server shutting down": Cause.LOST,
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"), [item for table in (INSPIRCD, UNREALIRCD, SOLANUM, NGIRCD, ERGO) for item in table.items()]
+)
+def test_servers_are_understood(text: str, cause: Cause) -> None:
+    assert cause_of(text) is cause
+
+
+def test_who_was_killed_stays_away_longer() -> None:
+    assert policy().failed(0.0, Cause.KILLED) == KILL_WAIT
+    assert policy().failed(0.0, Cause.COLLISION) == FIRST_WAIT
+    assert policy().failed(0.0, Cause.FLOODED) == FLOOD_WAIT

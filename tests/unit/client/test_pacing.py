@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bouncer.client.pacing import FREE_LIMIT, QUEUE_LIMIT, RANKS, Pace, Pacer, Rank, SendQueueFull
+from bouncer.client.pacing import FREE_LIMIT, QUEUE_LIMIT, RANKS, Pace, Pacer, Rank, SendQueueFull, Slowdown
 
 MUCH = 1 << 30
 
@@ -110,3 +110,27 @@ def test_everything_comes_out_once_in_order_and_never_too_fast(
     assert len(out) == len(lines)
     for index in range(len(paid) - burst):
         assert paid[index + burst] - paid[index] >= every - 0.01
+
+
+# --- after a flood
+
+
+def test_each_flood_halves_the_pace_until_it_is_quiet() -> None:
+    slow = Slowdown()
+    wanted = Pace(5, 2.0)
+    assert slow.pace(wanted, 0.0) is wanted
+    slow.flooded(0.0)
+    assert slow.pace(wanted, 1.0) == Pace(2, 4.0)
+    for _ in range(5):
+        slow.flooded(100.0)
+    assert slow.pace(wanted, 101.0) == Pace(1, 16.0)
+    assert slow.pace(wanted, slow.until) is wanted
+    slow.flooded(slow.until)
+    assert slow.pace(wanted, slow.until - 1) == Pace(2, 4.0)
+
+
+def test_who_kept_no_pace_keeps_one_after_a_flood() -> None:
+    slow = Slowdown()
+    slow.flooded(0.0)
+    assert slow.pace(None, 1.0) == slow.pace(Pace(100, 0.0), 1.0) == Pace(2, 4.0)
+    assert slow.pace(None, slow.until) is None
