@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Protocol
 
 from bouncer.client import (
     Client,
@@ -34,7 +33,7 @@ from bouncer.core.link import Link
 from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
 from bouncer.irc.numerics import RPL_MYINFO
-from bouncer.model.ports import Archive, Cancellable, Timers
+from bouncer.model.ports import Archive, Cancellable, IdentClaims, Timers
 from bouncer.model.records import (
     DEFAULT_QUIT_MESSAGE,
     REGAIN_OFF,
@@ -81,13 +80,6 @@ _AT_CONNECT = (
     "proxy",
     "encoding",
 )
-
-
-class IdentClaims(Protocol):
-    """Who tells a network's server which user a connection is (RFC 1413)."""
-
-    def claim(self, local: tuple[str, int], remote: tuple[str, int], name: str) -> Callable[[], None]:
-        """From now on the connection between these two is ``name``'s, until what is returned is called."""
 
 
 class Upstream:

@@ -69,7 +69,9 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
     tls = ServerTls(config.tls.certificate, config.hostname, ask=config.tls.client_certificates)
     pacing = HostPacing(config.upstream.pace or None)
     ident = _ident(config)
-    upstreams = Upstreams(WANTED_CAPS, pacing, timers, store, ident=ident, source=config.upstream.source)
+    upstreams = Upstreams(
+        WANTED_CAPS, pacing, timers, store, ident=ident, source=config.upstream.source, hostname=config.hostname
+    )
     snapshot = store.load()
     store.attach(loop)
     house = House(
