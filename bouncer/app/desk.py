@@ -67,13 +67,14 @@ class Desk:
             user, network = place.user, ""
         else:
             return None
-        return await self._service(Actor(user.name, user.admin, network), line.text)
+        return await self._service(Actor(user.name, user.admin, network, fingerprint=session.arrival.fingerprint), line.text)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something that is nobody's question, but has to end when we do."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self._finished)
+        return task
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

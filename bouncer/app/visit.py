@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from bouncer.downstream.deliver import CRLF
-from bouncer.downstream.login import Credentials
-from bouncer.downstream.registration import Registration
+from bouncer.downstream.login import Credentials, Proof
+from bouncer.downstream.registration import Porter, Registration, offered
 from bouncer.downstream.session import Session
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Reception(Protocol):
+class Reception(Porter, Protocol):
     """Where a visit asks."""
 
     @property
@@ -29,14 +29,14 @@ class Reception(Protocol):
     @property
     def hostname(self) -> str: ...
 
-    def known(self, user: str) -> bool:
-        """Whether such a user exists. For taking a PASS apart only: no answer depends on it otherwise."""
-
     def check(self, credentials: Credentials, visit: Visit) -> None:
         """Find out whether they are right and tell the visit, or end it with the reason why nobody can say."""
 
     def admit(self, visit: Visit) -> None:
         """Make a session for a visit whose registration is complete, or end it with the reason."""
+
+    def left(self, visit: Visit) -> None:
+        """Its client has gone before it was let in: whatever it waited for is not wanted any more."""
 
 
 class Visit:
@@ -46,8 +46,8 @@ class Visit:
         self.peer = peer
         self.over = False
         self._reception = reception
-        self.offer = CapOffer(reception.offered)
-        self.registration = Registration(self.offer, reception.hostname, reception.known)
+        self.offer = CapOffer(_with_mechanisms(reception.offered, peer.fingerprint))
+        self.registration = Registration(self.offer, reception.hostname, reception, peer.fingerprint)
         self._session: Session | None = None
         self._admitting = False
         self._asked: Credentials | None = None  # the question that is out: each is put once
@@ -80,6 +80,8 @@ class Visit:
         self.over = True
         if self._session is not None:
             self._session.gone(reason)
+        else:
+            self._reception.left(self)
 
     def _step(self) -> None:
         registration = self.registration
@@ -93,11 +95,11 @@ class Visit:
             self._admitting = True
             self._reception.admit(self)
 
-    def verdict(self, right: bool) -> None:
-        """What was asked last is right or wrong."""
+    def verdict(self, proof: Proof | None) -> None:
+        """What was asked last is right, by this proof, or wrong."""
         self._asked = None
         if not self.over:
-            self._write(self.registration.answer(right))
+            self._write(self.registration.answer(proof))
             self._step()
 
     def let_in(self, session: Session) -> None:
@@ -124,3 +126,10 @@ class Visit:
     def _write(self, replies: list[Message]) -> None:
         if replies:
             self.peer.write(b"".join(reply.raw + CRLF for reply in replies))
+
+
+def _with_mechanisms(capabilities: Mapping[str, str | None], fingerprint: str) -> Mapping[str, str | None]:
+    """What is offered, with the mechanisms of SASL that this client can use."""
+    if "sasl" not in capabilities:
+        return capabilities
+    return {**capabilities, "sasl": ",".join(offered(fingerprint))}

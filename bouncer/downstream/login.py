@@ -14,22 +14,39 @@ DEVICE_LIMIT = 64  # characters of a device's name; it is a key in the database 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login taken apart; what was not said is empty. ``device`` is folded to lower case."""
+    """A login taken apart; what was not said is empty. ``device`` is folded to lower case. ``netid`` is the id of a
+    network that was chosen by BOUNCER BIND instead of by name, 0 if none was."""
 
     user: str
     network: str = ""
     device: str = ""
+    netid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """All that a client said of itself before it may come in."""
+    """Who a client says it is, and what by. ``mechanism`` is PASS, that of SASL, or CERTIFICATE for a client that said
+    nothing. ``proved``: whether the mechanism itself has found it right; None where ``password`` is to be checked."""
 
     login: Login
-    password: str = field(repr=False)
-    nick: str = ""
-    username: str = ""
-    realname: str = ""
+    mechanism: str
+    password: str = field(default="", repr=False)
+    proved: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a login is right, and by what. ``user`` is the name as the account has it.
+
+    ``token`` is the id of the token whose device this is then, whatever the login says; ``certificate`` the
+    fingerprint by which it came in without a password. ``stand_in`` names the device where no login does.
+    """
+
+    user: str
+    device: str = ""
+    stand_in: str = ""
+    token: str = ""
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,9 @@ class Arrival:
     since: float
     secure: bool = False
     nick: str = ""  # what it called itself; the network may call it something else
+    token: str = ""  # the id of the token that it came in by
+    certificate: str = ""  # the fingerprint of the certificate that it came in by, without a password ...
+    fingerprint: str = ""  # ... and of the one that it shows, whatever it came in by
 
 
 def parse_login(text: str) -> Login:

@@ -19,6 +19,7 @@ from bouncer.core.house import House
 from bouncer.core.link import Link
 from bouncer.core.status import Phase
 from bouncer.irc.message import Message
+from bouncer.irc.sasl import LEAST_ITERATIONS, format_keys, scram_keys
 from bouncer.model.records import Channel, Endpoint, Network, User
 from bouncer.operations.context import Actor
 from bouncer.store.memory import MemoryStore
@@ -67,8 +68,11 @@ class PlainPasswords:
     async def hash(self, password: str) -> str:
         return password
 
-    async def verify(self, password_hash: str, password: str) -> bool:
+    async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
         return bool(password_hash) and password_hash == password
+
+    async def scram(self, password: str) -> str:
+        return format_keys(scram_keys(password, b"salt", LEAST_ITERATIONS))
 
 
 @dataclass(eq=False)
@@ -81,6 +85,7 @@ class Device:
     secure: bool = True
     local: bool = False
     fingerprint: str = ""
+    crowd: str = "192.0.2.1"
     held: bool = False
     closed: bool = False
     written: list[bytes] = field(default_factory=list)
@@ -241,6 +246,7 @@ class Stage:
             timers=self.timers,
             capabilities=CAPABILITIES,
             hostname="bnc.example",
+            secret=b"of this bouncer",
         )
 
     async def _service(self, actor: Actor, text: str) -> list[str]:

@@ -46,12 +46,9 @@ async def test_sasl_plain(stage: Stage, login: str) -> None:
     stage.user()
     device = Device(stage)
     device.says("CAP LS 302", "NICK x", "USER x 0 * :y", "CAP REQ :sasl", "AUTHENTICATE PLAIN")
-    assert await device.gets_soon() == [
-        ":bnc.example CAP * LS :message-tags server-time batch echo-message cap-notify sasl=PLAIN multi-prefix "
-        "extended-join account-tag account-notify away-notify chghost setname",
-        ":bnc.example CAP x ACK sasl",
-        "AUTHENTICATE +",
-    ]
+    *listed, acknowledged, go_on = await device.gets_soon()
+    assert "sasl=PLAIN,SCRAM-SHA-256" in " ".join(listed).split()
+    assert [acknowledged, go_on] == [":bnc.example CAP x ACK sasl", "AUTHENTICATE +"]
     device.says("AUTHENTICATE " + sasl_plain(login, "secret"), "CAP END")
     lines = await device.gets_soon()
     assert [line.split()[1] for line in lines[:3]] == ["900", "903", "001"]
@@ -108,7 +105,7 @@ async def test_a_failed_sasl_may_be_tried_again(stage: Stage) -> None:
     device.says("CAP REQ :sasl", "NICK x", "USER x 0 * :y", "AUTHENTICATE PLAIN")
     device.says("AUTHENTICATE " + sasl_plain("alice", "wrong"))
     assert (await device.gets_soon())[-1].startswith(":bnc.example 904 x :")
-    device.says("AUTHENTICATE SCRAM-SHA-256")
+    device.says("AUTHENTICATE GSSAPI")
     assert [line.split()[1] for line in await device.gets_soon()] == ["908", "904"]
     device.says("AUTHENTICATE PLAIN", "AUTHENTICATE !!!!")
     assert (await device.gets_soon())[-1].startswith(":bnc.example 904 x :")
