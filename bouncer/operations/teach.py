@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bouncer.model.errors import Refused
 from bouncer.operations.row import Key, LeftOut, Operation, Takes, Who
+from bouncer.operations.spellings import spelled
 from bouncer.operations.values import yes_or_no
 from bouncer.operations.words import filled, find
 
@@ -40,7 +41,12 @@ def help_lines(table: Sequence[Operation], words: Sequence[str], skin: Skin) -> 
         return [f"{usage(row, skin)} - {row.summary}" for row in rows]
     if not skin.everything and any(words[0].lower() == row.words and not row.here for row in table):
         raise Refused(f"{words[0].lower()} works on the command line only: bouncer help {words[0].lower()}")
-    row, rest = find(seen, words)
+    theirs, _ = spelled(words)
+    if theirs and theirs[0].instead:
+        raise Refused(f"{theirs[0].name} {theirs[0].instead}")
+    row, rest = find(seen, theirs[0].ours.split() if theirs else words)
+    if theirs:
+        return [f"{theirs[0].theirs} is {row.words} here, and is understood as it is.", *explain(row, skin)]
     if not rest:
         return explain(row, skin)
     key = row.key(rest[0].partition("=")[0].removeprefix("--"))

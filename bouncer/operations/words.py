@@ -14,44 +14,14 @@ from bouncer.model.records import fold_name
 from bouncer.operations.context import Context
 from bouncer.operations.names import CHANNEL_PREFIXES, meant, nearest, quoted
 from bouncer.operations.row import NEEDED, Call, Key, LeftOut, Operation, Takes, Target, Who
+from bouncer.operations.spellings import translated, without_flags
 
 WORDS_LIMIT = 200  # of one request; the longest sensible one names each key of a network once
 
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
 
-# what users of other bouncers type -> what does that here
-ELSEWHERE: Mapping[str, str] = {
-    "addnetwork": "network create",
-    "delnetwork": "network delete",
-    "listnetworks": "network list",
-    "addserver": "server add",
-    "delserver": "server remove",
-    "listservers": "server list",
-    "connect": "network connect",
-    "disconnect": "network disconnect",
-    "jump": "network reconnect",
-    "reconnect": "network reconnect",
-    "listchans": "channel list",
-    "enablechan": "channel create",
-    "disablechan": "channel delete",
-    "attach": "channel attach",
-    "detach": "channel detach",
-    "listclients": "status",
-    "uptime": "status",
-    "version": "status",
-    "listusers": "user list",
-    "adduser": "user create",
-    "deluser": "user delete",
-    "set": "user update",
-    "passwd": "user password",
-    "setpass": "user password",
-    "sasl": "network update",
-    "certfp": "cert generate",
-    "import": "apply",
-    "saveconfig": "export",
-}
-# the same for second words: any group's
-ELSEWHERE_VERBS: Mapping[str, str] = {
+# second words of other programs -> ours, in any group that has it
+SAME_VERBS: Mapping[str, str] = {
     "status": "show",
     "add": "create",
     "new": "create",
@@ -67,12 +37,23 @@ ELSEWHERE_VERBS: Mapping[str, str] = {
 
 
 def find(table: Sequence[Operation], words: Sequence[str]) -> tuple[Operation, list[str]]:
-    """The row that the first words name, and the words after. An unambiguous beginning of a word is enough.
+    """The row that the first words name, and the words after. An unambiguous beginning of a word is enough, and what
+    users of other bouncers type is understood.
 
     Raises Refused.
     """
     if not words:
         raise Refused("a command is missing; help lists them")
+    row, rest = _row(table, translated(words, lambda typed: _is_ours(table, typed)))
+    return row, rest if row.rest else without_flags(row.words, rest, lambda name: row.key(name) is not None)
+
+
+def _is_ours(table: Sequence[Operation], words: Sequence[str]) -> bool:
+    group, verb = words[0].lower(), words[1].lower() if len(words) > 1 else ""
+    return any(row.group == group and row.verb in ("", verb, SAME_VERBS.get(verb)) for row in table)
+
+
+def _row(table: Sequence[Operation], words: Sequence[str]) -> tuple[Operation, list[str]]:
     groups = list(dict.fromkeys(row.group for row in table))
     group = _match(words[0], groups, "help lists all commands")
     rows = [row for row in table if row.group == group]
@@ -81,10 +62,9 @@ def find(table: Sequence[Operation], words: Sequence[str]) -> tuple[Operation, l
     verbs = [row.verb for row in rows]
     if len(words) == 1:
         raise Refused(f"{group} needs a second word: {', '.join(verbs)}")
-    other = ELSEWHERE_VERBS.get(words[1].lower(), "")
-    if other in verbs and words[1].lower() not in verbs:
-        raise Refused(f"{group} {quoted(words[1])} is {group} {other} here")
-    verb = _match(words[1], verbs, f"{group} has {', '.join(verbs)}")
+    typed = words[1].lower()
+    other = SAME_VERBS.get(typed, "")
+    verb = other if other in verbs and typed not in verbs else _match(typed, verbs, f"{group} has {', '.join(verbs)}")
     return next(row for row in rows if row.verb == verb), list(words[2:])
 
 
@@ -244,6 +224,11 @@ def _channel_target(context: Context, row: Operation, name: str) -> Target:
     actor = context.actor
     if name[:1] in tuple(CHANNEL_PREFIXES) and actor.network:
         return Target(actor.user, actor.network, name)
+    if name[:1] in tuple(CHANNEL_PREFIXES) and not actor.is_machine:  # as soju writes it: #channel/network
+        channel, _, network = name.rpartition("/")
+        account = context.house.account(actor.user)
+        if channel and account is not None and account.user.network(network) is not None:
+            return Target(actor.user, network, channel)
     first, _, rest = name.partition("/")
     second, slash, third = rest.partition("/")
     if rest[:1] in tuple(CHANNEL_PREFIXES) and not actor.is_machine:
@@ -298,7 +283,4 @@ def _match(word: str, known: Sequence[str], else_say: str) -> str:
         return begins[0]
     if begins:
         raise Refused(f"{quoted(word)} can be {' or '.join(begins)}; write one more letter")
-    elsewhere = ELSEWHERE.get(plain, "")
-    if elsewhere and elsewhere.partition(" ")[0] in known:
-        raise Refused(f"{quoted(word)} is {elsewhere} here; help {elsewhere} tells how")
     raise Refused(f"there is no command {quoted(word)}{meant(word, known) or f'; {else_say}'}")
