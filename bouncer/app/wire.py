@@ -26,7 +26,9 @@ from bouncer.client import HostPacing
 from bouncer.core.house import House
 from bouncer.core.link import Link
 from bouncer.model.records import Network
+from bouncer.net.ident import IdentServer, OidentdFile
 from bouncer.net.listen import Listeners
+from bouncer.net.proxies import Proxies
 from bouncer.net.tls import ServerTls
 from bouncer.operations.context import MACHINE, Actor, Context, Facts
 from bouncer.operations.tap import Traffic
@@ -50,6 +52,7 @@ class Bouncer:
     listeners: Listeners
     tls: ServerTls
     pacing: HostPacing
+    ident: IdentServer | OidentdFile | None
     context: Callable[[Actor], Context]
 
 
@@ -63,9 +66,12 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
     loop = asyncio.get_running_loop()
     timers = LoopTimers(loop)
     started = time.time()
-    tls = ServerTls(config.tls.certificate, config.hostname)
+    tls = ServerTls(config.tls.certificate, config.hostname, ask=config.tls.client_certificates)
     pacing = HostPacing(config.upstream.pace or None)
-    upstreams = Upstreams(WANTED_CAPS, pacing, timers, store)
+    ident = _ident(config)
+    upstreams = Upstreams(
+        WANTED_CAPS, pacing, timers, store, ident=ident, source=config.upstream.source, hostname=config.hostname
+    )
     snapshot = store.load()
     store.attach(loop)
     house = House(
@@ -107,8 +113,15 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
         hostname=config.hostname,
         secret=home.secret_key.read_bytes(),
     )
-    listeners = Listeners(lambda peer: Visit(peer, entrance), tls)
-    return Bouncer(house, store, passwords, upstreams, desk, listeners, tls, pacing, context)
+    proxies = Proxies(config.trusted_proxies)
+    listeners = Listeners(lambda peer: Visit(peer, entrance), tls, proxies=proxies, origins=config.origins)
+    return Bouncer(house, store, passwords, upstreams, desk, listeners, tls, pacing, ident, context)
+
+
+def _ident(config: Config) -> IdentServer | OidentdFile | None:
+    if config.upstream.ident is not None:
+        return IdentServer(*config.upstream.ident)
+    return OidentdFile(config.upstream.oidentd) if config.upstream.oidentd is not None else None
 
 
 class Unconnected:
