@@ -80,11 +80,11 @@ def test_each_answer_reaches_its_asker_only(steps: list[tuple[str, int, str]], l
         devices = [await stage.attached(f"alice@d{number}", "multi-prefix") for number in range(DEVICES)]
         network = Network(upstream)
         texts: list[str] = []
-        for count, (step, device, what) in enumerate(steps):
+        for count, (step, asker, what) in enumerate(steps):
             if step == "ask":
                 subject = f"s{count}"
-                devices[device].says(what.format(s=subject))
-                network.asked.append((what, subject, device))
+                devices[asker].says(what.format(s=subject))
+                network.asked.append((what, subject, asker))
             elif step == "text":
                 texts.append(f":bob!b@h PRIVMSG alice :text {count}")
                 upstream.says(texts[-1], ":bob!b@h AWAY :out")
