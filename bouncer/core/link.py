@@ -14,7 +14,9 @@ from types import MappingProxyType
 
 from bouncer.core.away import Away
 from bouncer.core.ctcp import Ctcp
+from bouncer.core.detached import DETACH, OF_PEOPLE, Detached
 from bouncer.core.joins import CANNOT_JOIN, SERVICES, Joins, logs_in
+from bouncer.core.screening import Screening
 from bouncer.core.screens import Screens
 from bouncer.core.status import LinkStatus, Phase, printable
 from bouncer.core.wishes import Wishes
@@ -25,7 +27,7 @@ from bouncer.irc.casemap import CaseMap
 from bouncer.irc.fit import pack
 from bouncer.irc.message import Message
 from bouncer.irc.modes import parse_channel_modes
-from bouncer.model.entry import NOBODY, Entry, Kind
+from bouncer.model.entry import NOBODY, TEXT_KINDS, Entry, Kind
 from bouncer.model.log import Log
 from bouncer.model.ports import Archive, Cancellable, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
@@ -84,6 +86,9 @@ class Link:
         self._wishes = Wishes(self.state.isupport.fold, self._keep_channels)
         self._screens = Screens(self._wishes)
         self._joins = Joins(self._wishes, network.id)
+        self._detached = Detached(self._wishes, timers, self._mention, lambda name: name in self.state.channels)
+        self._screening = Screening((), (), self.state.isupport.fold)
+        self._guarded = False  # whether any line is to be held against the rules of these two
         self._away = Away(network.away_text, network.away, timers.now())
         self._stirred = False  # something has happened that may make something due
         self._alarm: Cancellable | None = None
@@ -170,6 +175,10 @@ class Link:
         stamp = self._stamp(now)
         kept: list[Entry] = []
         for message in messages:
+            guarded = self._guarded
+            if guarded and self._screening.ignores(message) and not state.is_me(message.nick):
+                continue
+            hushed = guarded and message.command in OF_PEOPLE and self._is_hushed(message.nick)
             row = tracked.get(message.command)
             effect: Effect = row(state, message) if row is not None else SHOWN
             if effect is None:
@@ -178,7 +187,9 @@ class Link:
                     reaction(self, message)
                 continue
             kind, target = effect
-            unseen = bool(screens or wishes.detached) and screens.is_unseen(state, message, target)
+            if guarded and self._detached.listening and kind in TEXT_KINDS:
+                self._detached.heard(message, target, state)
+            unseen = hushed or (bool(screens or wishes.detached) and screens.is_unseen(state, message, target))
             time = self._said_at(message, stamp, now) if message.tagtext else stamp
             only: object = NOBODY if unseen else None
             if not kind:
@@ -186,6 +197,8 @@ class Link:
                     only = self._asks.answer(message, state.isupport.fold, now) or only
                 if message.command == "PRIVMSG" and only is not NOBODY:
                     self._asked_by_ctcp(message, now)
+            if guarded and not self._screening.keeps(target):
+                kind = Kind.NONE
             if kind or only is not NOBODY:
                 entry = log.append(message, time, kind, target, only=only)
                 if kind:
@@ -218,6 +231,10 @@ class Link:
             return stamp
         return time if abs(time - now * 1000) < TRUSTED_SKEW_MS else stamp
 
+    def _is_hushed(self, nick: str) -> bool:
+        """Whether a line about a person is about one whom no client sees; to be asked while we still know them."""
+        return bool(self._wishes.detached) and not self.state.is_me(nick) and self._detached.hides(nick, self.channels)
+
     def publish(self, messages: Iterable[Message]) -> None:
         """Show lines of our own to all attached clients; they are not kept."""
         self._show(messages)
@@ -233,6 +250,11 @@ class Link:
         """A NOTICE of ours to all attached clients."""
         self.publish([self._note(text)])
 
+    def _mention(self, text: str) -> None:
+        """Like :meth:`tell`, in the middle of a burst; for those who are there."""
+        if self.sessions:
+            self._show([self._note(text)])
+
     def _note(self, text: str) -> Message:
         return note(self.state.nick, text)
 
@@ -241,6 +263,7 @@ class Link:
         fold = self.state.isupport.fold
         self._screens.refold(fold)
         self._joins.refold(fold)
+        self._set_rules()
 
     # --- what a line changes for us
 
@@ -277,6 +300,7 @@ class Link:
             name = message.param(0)
             sent_to = self._wishes.forward_of(name)
             self._joins.joined(name)
+            self._detached.stirred(name)
             if sent_to not in self.state.channels:
                 self._take_from_screens(sent_to, f"{name} has let us in again")
             self._stirred = True
@@ -434,6 +458,9 @@ class Link:
     def _part_said(self, session: Attached, message: Message) -> Message | None:
         """Sticky channels are not left. Those that we are not in, but will be or were, are left at once."""
         names = [name for name in message.param(0).split(",") if name]
+        if message.param(1).strip().casefold() == DETACH:
+            self._detach_said(session, names)
+            return None
         leaving = [name for name in names if not self._stays(session, name)]
         gone = [name for name in leaving if name not in self.state.channels]
         for name in gone:
@@ -446,6 +473,14 @@ class Link:
         if len(leaving) == len(names):
             return message
         return Message.lenient("PART", ",".join(leaving), *message.params[1:])
+
+    def _detach_said(self, session: Attached, names: Sequence[str]) -> None:
+        """Channels are only to go from the screens."""
+        here = self.channels
+        for name in names:
+            if name not in here:
+                session.say(numerics.ERR_NOTONCHANNEL, name, "You're not on that channel")
+        self._detached.detach(here[name].name for name in names if name in here)
 
     def _stays(self, session: Attached, name: str) -> bool:
         """Whether a channel is sticky. Who wanted to leave it is told so, and gets it back in case it has closed it."""
@@ -474,6 +509,7 @@ class Link:
             return None
         if self.down:
             channels = [name for name in names if self.state.isupport.is_channel(name)]
+            self._wishes.asked(channels, ())
             for name in self._wishes.add(channels, keys):
                 session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
             return None
@@ -541,6 +577,9 @@ class Link:
         if target.partition("@")[0].lower() in SECRET_TARGETS:
             kind = Kind.NONE
         conversation = state.isupport.strip_status(target)
+        if self._guarded:
+            self._detached.stirred(conversation)
+            kind = kind if self._screening.keeps(conversation) else Kind.NONE
         only = NOBODY if self.is_detached(conversation) else None
         return self.log.append(said, stamp, kind, conversation, device=session.device, origin=session, only=only)
 
@@ -624,16 +663,24 @@ class Link:
         wishes = self._wishes
         before = wishes.detached
         self._joins.reconfigure(network.channels)
+        self._set_rules()
         self._away.alone = network.away
         if before == wishes.detached:
             return
         for name, channel in self.channels.items():
             was, now = wishes.fold(name) in before, wishes.is_detached(name)
             if now and not was:
-                self._show([Message.lenient("PART", name, "Detached", source=self.state.source)])
+                self._show([Message.lenient("PART", name, self._detached.reason, source=self.state.source)])
             elif was and not now and wishes.find(name) is not None:
                 self._show(joined(self, channel))
         self.log.wake()
+
+    def _set_rules(self) -> None:
+        """What the user wants hidden, not kept, or told is this from now on."""
+        user, network = self.user, self.network
+        self._screening = Screening((*user.ignore, *network.ignore), network.unlogged, self.state.isupport.fold)
+        self._detached.reconfigure(user.highlights)
+        self._guarded = bool(self._screening or self._wishes.detached) or self._detached.listening
 
     def status(self) -> LinkStatus:
         """What is to be said of this link."""
