@@ -48,6 +48,7 @@ OnSocket = Callable[[SocketAddress, SocketAddress], Callable[[], object] | None]
 Tap = Callable[[list[Message], float], object]
 T = TypeVar("T", bound=Tap)
 
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})  # OpenSSL's words for plain text
 _BREAKS = re.compile(rb"[\r\n\0]")
 
 
@@ -615,6 +616,8 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, socket.gaierror):
         return f"the host's name could not be resolved: {error.strerror}"
     if isinstance(error, ssl.SSLError):
+        if getattr(error, "reason", None) in _NO_TLS:
+            return "the server does not speak TLS on that port; give its TLS port, or connect without TLS"
         return f"TLS failed: {getattr(error, 'reason', '') or error}"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)

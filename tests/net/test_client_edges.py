@@ -571,6 +571,19 @@ def test_an_impossible_address_is_an_oserror(play: Play, host: str, port: int) -
     play(test())
 
 
+def test_plain_text_where_tls_was_meant_is_told_as_that(play: Play) -> None:
+    async def test() -> None:
+        async with FakeServer(greeting=b":irc.test NOTICE * :Looking up your hostname\r\n") as server:
+            client = Client("localhost", server.port)
+            failed: list[str] = []
+            client.on("client_connect_failed", lambda reason: failed.append(reason))
+            with pytest.raises(ssl.SSLError):
+                await client.connect()
+            assert failed == ["the server does not speak TLS on that port; give its TLS port, or connect without TLS"]
+
+    play(test())
+
+
 def test_a_connect_has_a_time_limit_and_can_be_given_up(play: Play, certificate: Certificate) -> None:
     async def test() -> None:
         async with FakeServer() as server:  # takes the connection, and never shakes hands

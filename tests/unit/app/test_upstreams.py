@@ -13,7 +13,7 @@ from bouncer.app.clock import LoopTimers
 from bouncer.app.upstreams import Upstreams
 from bouncer.client import HostPacing, Pace
 from bouncer.core.house import House
-from bouncer.model.records import Endpoint, Network, User
+from bouncer.model.records import Endpoint, Network, SaslLogin, User
 from bouncer.store.memory import MemoryStore
 from bouncer.upstream.tracked import TRACKED
 
@@ -245,3 +245,34 @@ async def test_who_was_thrown_out_for_flooding_comes_back_slower(scene: Scene) -
     await until(lambda: link.status().state == "waiting")
     upstream = scene.upstreams._upstreams[1]
     assert upstream.client.pace == Pace(2, 4.0)
+
+
+async def test_a_network_s_text_is_kept_in_utf_8(scene: Scene) -> None:
+    line = ":eve!e@h PRIVMSG user1 :привет"
+    scene.server.after["user1"] = line.encode("koi8-r") + b"\r\n:irc.example PING :x\r\n"
+    user = scene.user(1)
+    scene.house.replace(replace(user, networks=(replace(user.networks[0], encoding="koi8-r"),)))
+    scene.upstreams.start()
+    await scene.server.hears("PONG")
+    (link,) = scene.house.links()
+    assert line.encode() in [entry.message.raw for entry in link.log.slice(0, link.log.head)]
+
+
+async def test_a_certificate_is_tried_for_a_login_but_need_not_be_known(scene: Scene) -> None:
+    user = scene.user(1)
+    network = replace(user.networks[0], certificate="PEM")
+    scene.house.replace(replace(user, networks=(network,)))
+    (upstream,) = scene.upstreams._upstreams.values()
+    assert upstream.client.certificate == "PEM"
+    sasl = upstream._register.identity.sasl
+    assert sasl is not None
+    assert sasl.mechanisms() == ("EXTERNAL",)
+    assert sasl.optional
+    login = SaslLogin("alice", "secret", required=True)
+    scene.house.replace(replace(user, networks=(replace(network, sasl=login),)))
+    (upstream,) = scene.upstreams._upstreams.values()
+    sasl = upstream._register.identity.sasl
+    assert sasl is not None
+    assert sasl.mechanisms() == ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
+    assert sasl.required
+    assert not sasl.optional
