@@ -314,6 +314,24 @@ async def test_a_network_that_was_removed_leaves_no_deadline(stage: Stage) -> No
     assert deadlines(stage) == []
 
 
+# --- another name
+
+
+async def test_a_detached_channel_with_another_name_stays_out_of_sight(stage: Stage) -> None:
+    upstream, phone = await in_channel(stage, detached=True, relay=MESSAGE)
+    upstream.says(":irc.example RENAME #c #new :tidying up", ":bob!b@h PRIVMSG #new :hello")
+    phone.gets(f"{TOLD} :#new: <bob> hello")
+    assert channel(stage, "#new").detached
+
+
+async def test_a_channel_with_another_name_detaches_as_before(stage: Stage) -> None:
+    upstream, phone = await in_channel(stage, detach_after=3 * MINUTE)
+    later(stage, phone, 2)
+    upstream.says(":irc.example RENAME #c #new :tidying up")
+    later(stage, phone, 3)
+    assert channel(stage, "#new").detached
+
+
 # --- people
 
 
