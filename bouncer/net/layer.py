@@ -86,6 +86,9 @@ class Layer(asyncio.Transport, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._below = cast(asyncio.Transport, transport)
         self.made = True
+        if self._closing:  # given up while the loop took the socket, as uvloop tells only afterwards
+            self._below.abort()
+            return
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(self._seconds, self._overdue)
 

@@ -247,9 +247,10 @@ class Listeners:
         layer = self._layers.get(peer)
         if peer.connected:
             return
-        if layer is not None and layer.made:  # cancelled between the transport's beginning and the task's end
-            layer.abort()
-            return
+        if layer is not None:
+            layer.abort()  # cancelled between the transport's beginning and the task's end
+            if layer.made:
+                return
         accepted.close()  # the loop's own, if it had taken it: closing twice does no harm
         place.leave()
         self._layers.pop(peer, None)

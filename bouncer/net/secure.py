@@ -117,6 +117,7 @@ class Secured(Layer):
             self._end()
         else:
             self._fail("it hung up")
+            self._below.close()
         return True
 
     # Inside
