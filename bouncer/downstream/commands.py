@@ -16,7 +16,9 @@ from bouncer.irc import numerics
 from bouncer.irc.message import Message
 from bouncer.model.questions import ServiceLine
 
-SERVICE_NICKS = frozenset({welcome.SERVICE, "bouncerserv", "*status"})  # the names that soju's and ZNC's users type
+# The service's names, by their folded form: its own, and those that soju's and ZNC's users type.
+SERVICE_NICKS = MappingProxyType({name.lower(): name for name in (welcome.SERVICE, "BouncerServ", "*status")})
+SERVICE_REALNAME = "say help to see what can be done here"
 ALREADY = "You may not reregister"
 
 
@@ -52,27 +54,48 @@ def _authenticate(session: Attached, message: Message) -> None:
 
 def _text(session: Attached, message: Message) -> None:
     targets = message.param(0).split(",")
-    if not SERVICE_NICKS.isdisjoint(map(str.lower, targets)):
+    names = [SERVICE_NICKS[folded] for folded in map(str.lower, targets) if folded in SERVICE_NICKS]
+    if names:
         # what a comma has brought to the front could not stand inside a line
         rest = [target.lstrip(":") for target in targets if target.lower() not in SERVICE_NICKS]
         rest = [target for target in rest if target]
         if message.command == "PRIVMSG":
-            _ask_service(session, message.param(1))
+            _ask_service(session, message.param(1), names[0])
         if not rest:
             return
         message = message.replace(params=[",".join(rest), *message.params[1:]])
     session.place.send(session, message)
 
 
-def _ask_service(session: Attached, text: str) -> None:
+def _ask_service(session: Attached, text: str, name: str) -> None:
     if text[:1] == "\x01":
         return  # a CTCP has no words for us
 
     def render(lines: Sequence[str] | None) -> None:
         for line in lines or ("That can't be answered at the moment; try again later.",):
-            session.reply(welcome.note(session.nick, line or " "))
+            session.reply(welcome.note(session.nick, line or " ", name))
 
     session.ask(ServiceLine(text), render)
+
+
+def _whois(session: Attached, message: Message) -> None:
+    name = SERVICE_NICKS.get(message.params[-1].lower()) if message.params else None
+    if name is None:
+        session.place.send(session, message)
+        return
+    session.say(numerics.RPL_WHOISUSER, name, "bouncer", "bouncer", "*", SERVICE_REALNAME)
+    session.say(numerics.RPL_WHOISSERVER, name, session.place.server, "the bouncer itself")
+    session.say(numerics.RPL_ENDOFWHOIS, name, "End of /WHOIS list.")
+
+
+def _who(session: Attached, message: Message) -> None:
+    name = SERVICE_NICKS.get(message.param(0).lower())
+    if name is None or len(message.params) > 1:  # to a WHOX the network says that there is nobody
+        session.place.send(session, message)
+        return
+    server = session.place.server
+    session.say(numerics.RPL_WHOREPLY, "*", "bouncer", "bouncer", server, name, "H", f"0 {SERVICE_REALNAME}")
+    session.say(numerics.RPL_ENDOFWHO, name, "End of /WHO list.")
 
 
 def _join(session: Attached, message: Message) -> None:
@@ -152,6 +175,8 @@ COMMANDS = MappingProxyType(
         "MODE": Command(_channel_mode, 1),
         "TOPIC": Command(_topic, 1),
         "NAMES": Command(_names),
+        "WHO": Command(_who),
+        "WHOIS": Command(_whois),
         "MOTD": Command(_motd),
     }
 )

@@ -17,7 +17,6 @@ from bouncer.model.state import ChannelState
 
 NAMES_BUDGET = 380  # bytes of nicks in one 353: 512 less CRLF, a server's name, our nick and the channel
 SERVICE = "*bouncer"
-SERVICE_SOURCE = f"{SERVICE}!bouncer@bouncer"
 GREETING = (numerics.RPL_WELCOME, numerics.RPL_YOURHOST, numerics.RPL_CREATED, numerics.RPL_MYINFO)
 ISUPPORT_END = "are supported by this server"
 # What holds between the network and us only: its own history, and ways to negotiate that we have gone already.
@@ -25,9 +24,9 @@ NOT_THROUGH_US = frozenset({"CHATHISTORY", "DRAFT/CHATHISTORY", "MSGREFTYPES", "
 DOWN_TOKENS = {"CASEMAPPING": "rfc1459", "CHANTYPES": "#&", "PREFIX": "(ov)@+"}
 
 
-def note(nick: str, text: str) -> Message:
-    """A NOTICE of the service's to whom it may concern."""
-    return Message.lenient("NOTICE", nick or "*", text, source=SERVICE_SOURCE)
+def note(nick: str, text: str, speaker: str = SERVICE) -> Message:
+    """A NOTICE of the service's to whom it may concern, under the name that it was spoken to by."""
+    return Message.lenient("NOTICE", nick or "*", text, source=f"{speaker}!bouncer@bouncer")
 
 
 def welcome(place: Place, version: str, guess: str = "") -> Iterator[Message]:

@@ -184,7 +184,7 @@ async def test_the_service_answers_and_the_network_hears_nothing_of_it(stage: St
     await stage.settle()
     phone.gets(
         ":*bouncer!bouncer@bouncer NOTICE alice :you said help me",
-        ":*bouncer!bouncer@bouncer NOTICE alice :you said both",
+        ":*status!bouncer@bouncer NOTICE alice :you said both",
         ":irc.example PONG irc.example after",
     )
     assert upstream.heard() == ["PRIVMSG bob both"]
