@@ -165,9 +165,8 @@ class Listeners:
         for task, peer in self._entering.items():
             if not peer.connected:
                 task.cancel()
-        waiting = set(self._entering.values())
         for peer, layer in tuple(self._layers.items()):
-            if not peer.connected and peer not in waiting:
+            if not peer.connected:
                 layer.abort()
 
     async def close(self, last: bytes = b"") -> None:
