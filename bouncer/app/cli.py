@@ -53,6 +53,8 @@ GROUPS = {
     "nolog": "What history does not keep.",
     "server": "The servers of a network.",
     "device": "What logs in as user@device.",
+    "token": "Passwords for one device each.",
+    "certificate": "Certificates of clients that log in without a password.",
     "cert": "The listener's certificate, and those that are shown to networks.",
 }
 

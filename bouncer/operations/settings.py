@@ -6,7 +6,7 @@ know where the values come from.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -58,6 +58,22 @@ USER_KEYS = (
         "",
         Who.ADMIN,
         secret=True,
+    ),
+    Key(
+        "tokens",
+        "passwords of devices, as export --secrets prints them; token create makes one",
+        "tokens='a1b2c3d4 phone 1700000000 …'",
+        values.tokens,
+        (),
+        Who.ADMIN,
+        secret=True,
+    ),
+    Key(
+        "certificates",
+        "client certificates that log in, each by name and SHA-256 fingerprint; certificate add registers one",
+        'certificates="laptop AB:CD:…"',
+        values.certificates,
+        (),
     ),
     Key(
         "admin",
@@ -214,6 +230,7 @@ NETWORK_KEYS = (
         "",
         secret=True,
         reconnects=True,
+        shown=values.without_login,
     ),
     Key(
         "encoding",
@@ -398,6 +415,8 @@ def user_values(user: User) -> dict[str, Any]:
     """The settings that are not at their default, by key, as the state file writes them."""
     found = _found(user, USER_KEYS, _USER_FIELDS)
     found |= {f"limits.{field.name}": getattr(user.limits, field.name) for field in fields(Limits)}
+    found["tokens"] = tuple(f"{each.id} {each.device} {each.created} {each.digest}" for each in user.tokens)
+    found["certificates"] = tuple(f"{each.name} {each.fingerprint}" for each in user.certificates)
     return _unusual(found, USER_KEYS)
 
 
@@ -443,6 +462,10 @@ def _unusual(found: Mapping[str, Any], keys: tuple[Key, ...]) -> dict[str, Any]:
 
 
 def without_secrets(flat: Mapping[str, Any], keys: tuple[Key, ...]) -> dict[str, Any]:
-    """The settings fit to be shown: of a secret only that there is one (True)."""
-    secret = {key.name for key in keys if key.secret}
-    return {name: True if name in secret else value for name, value in flat.items()}
+    """The settings fit to be shown: of a secret only that there is one (True), or what its key says may be shown."""
+    secret = {key.name: key.shown for key in keys if key.secret}
+    return {name: _fit_to_show(value, secret[name]) if name in secret else value for name, value in flat.items()}
+
+
+def _fit_to_show(value: Any, shown: Callable[[Any], str] | None) -> Any:
+    return True if shown is None else shown(value)

@@ -37,6 +37,7 @@ def help_lines(table: Sequence[Operation], words: Sequence[str], skin: Skin) -> 
         lines = [f"{usage(row, skin)} - {row.summary}" for row in seen]
         return [*lines, f"{skin.prefix}help COMMAND tells more; the beginning of a word is enough"]
     rows = [row for row in seen if row.group.startswith(words[0].lower()) and row.verb]
+    rows = [row for row in rows if row.group == words[0].lower()] or rows
     if len(words) == 1 and len({row.group for row in rows}) == 1:
         return [f"{usage(row, skin)} - {row.summary}" for row in rows]
     if not skin.everything and any(words[0].lower() == row.words and not row.here for row in table):

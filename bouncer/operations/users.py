@@ -14,6 +14,7 @@ from bouncer.operations.context import Context
 from bouncer.operations.names import account_name, quoted
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes, Who
 from bouncer.operations.settings import NAME, USER_KEYS, user_values, user_with, without_secrets
+from bouncer.operations.tokens import put_out
 from bouncer.operations.values import weakness
 
 _SETTINGS = tuple(key for key in USER_KEYS if key.name != NAME.name)
@@ -42,6 +43,7 @@ async def update(context: Context, call: Call) -> Result:
     if changed == user:
         return Result((f"user {user.name} is like that already",), shown(user))
     await keep(context, [changed])
+    put_out(context, [changed])
     return Result((f"user {changed.name} is changed", *_warnings(changed.name, call, changed)), shown(changed))
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from bouncer.irc.encoding import usable_encoding
 from bouncer.model.errors import Refused
-from bouncer.model.records import Endpoint, Flood
+from bouncer.model.records import ClientCertificate, Endpoint, Flood, Token
 from bouncer.operations.names import CHANNEL_PREFIXES, account_name, channel_name, nick, one_line, quoted
 
 T = TypeVar("T")
@@ -45,6 +45,9 @@ PROXIES = ("socks5", "socks4", "http")
 SCRAM_COST_LIMIT = 1_000_000  # iterations a client is asked to do
 HASH_COST_LIMIT = 1 << 20  # KiB of memory that one hash may ask for
 
+TOKENS_LIMIT = 100  # of one user: each is compared at each login
+CERTIFICATES_LIMIT = 50  # likewise
+
 _YES = frozenset({"yes", "true", "on", "1"})
 _NO = frozenset({"no", "false", "off", "0"})
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m)?", re.ASCII)
@@ -55,6 +58,7 @@ _HASH = re.compile(
 _MECHANISMS = ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
 # RFC 5803, as PostgreSQL writes it: iterations and salt, StoredKey and ServerKey
 _SCRAM = re.compile(r"SCRAM-SHA-256\$(\d{4,7}):[A-Za-z0-9+/=]{16,88}\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=")
+_TOKEN = re.compile(r"([0-9a-f]{8}) ([^ ]{1,64}) (\d{1,11}) ([0-9a-f]{64})", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)?", re.ASCII)
 _DURATION_UNITS = {"w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
@@ -345,6 +349,12 @@ def proxy(value: object) -> str:
     return f"{scheme.lower()}://{parts.netloc}"
 
 
+def without_login(url: str) -> str:
+    """The URL without the user and password in it."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
 def certificate(value: object) -> str:
     """A certificate and its key, in PEM."""
     if not isinstance(value, str) or len(value) > CERTIFICATE_LIMIT:
@@ -360,6 +370,47 @@ def scram(value: object) -> str:
     if match is None or not 4096 <= int(match[1]) <= SCRAM_COST_LIMIT:
         raise Refused("they are not keys for SCRAM-SHA-256; password= takes the password itself")
     return match[0]
+
+
+def device(value: object) -> str:
+    """The name of a device, as it may stand in a login."""
+    return name(value).lower()
+
+
+def _token(value: object) -> Token:
+    """A token as export prints it: its id, device, seconds since 1970 and SHA-256."""
+    found = _TOKEN.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise Refused("it is not a token as export prints it; token create makes one")
+    return Token(found[1], device(found[2]), found[4], int(found[3]))
+
+
+def _certificate_of_user(value: object) -> ClientCertificate:
+    called, space, rest = text(value).strip().partition(" ")
+    if not space or not rest.strip():
+        raise Refused('a certificate is written as its name and its fingerprint, as in "laptop AB:CD:…"')
+    return ClientCertificate(device(called), fingerprint(rest))
+
+
+def tokens(value: object) -> tuple[Token, ...]:
+    """A user's tokens."""
+    found = several(_token, TOKENS_LIMIT)(value)
+    _once([token.id for token in found])
+    return found
+
+
+def certificates(value: object) -> tuple[ClientCertificate, ...]:
+    """The certificates that log a user in."""
+    found = several(_certificate_of_user, CERTIFICATES_LIMIT)(value)
+    _once([each.name for each in found])
+    _once([each.fingerprint for each in found])
+    return found
+
+
+def _once(keys: list[str]) -> None:
+    twice = next((key for key in keys if keys.count(key) > 1), "")
+    if twice:
+        raise Refused(f"{quoted(twice)} is there twice")
 
 
 def encoding(value: object) -> str:

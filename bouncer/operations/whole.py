@@ -12,6 +12,7 @@ from bouncer.operations.change import find_user, keep
 from bouncer.operations.context import Context
 from bouncer.operations.plan import kept_of_passwords, plan
 from bouncer.operations.row import NEEDED, Call, Key, LeftOut, Operation, Result, Takes, Who
+from bouncer.operations.tokens import put_out
 
 
 def _whole_text(value: object) -> str:
@@ -31,6 +32,7 @@ async def apply(context: Context, call: Call) -> Result:
     todo = plan(context, wanted, kept, prune)
     if todo.changes and not dry_run:
         await keep(context, todo.saved, todo.removed)
+        put_out(context, todo.saved)
     lines = [str(change) for change in todo.changes] or ["nothing to change"]
     if todo.changes and dry_run:
         lines.append("this was a dry run: nothing was changed")

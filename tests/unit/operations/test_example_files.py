@@ -28,9 +28,9 @@ def test_the_state_file_has_every_key() -> None:
     users = parse(STATE)
     networks = [network for user in users for network in user.networks]
     channels = [channel for network in networks for channel in network.channels]
-    assert {"name", "password_hash", "scram"} | {key for user in users for key in user.values} == {
-        key.name for key in USER_KEYS
-    } - {"enabled"}
+    assert {"name", "password_hash", "scram", "tokens", "certificates"} | {
+        key for user in users for key in user.values
+    } == {key.name for key in USER_KEYS} - {"enabled"}
     assert {"name", "sasl", "channels", "certificate"} | {key for network in networks for key in network.values} == {
         key.name for key in NETWORK_KEYS
     }

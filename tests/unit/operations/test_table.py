@@ -55,7 +55,7 @@ def test_an_unambiguous_beginning_is_enough() -> None:
     ("words", "sentence"),
     [
         ("", "a command is missing"),
-        ("c list", '"c" can be channel or cert; write one more letter'),
+        ("c list", '"c" can be channel or certificate or cert; write one more letter'),
         ("network", "network needs a second word: create, update"),
         ("network d x", '"d" can be delete or disconnect'),
         ("netwrok list", 'there is no command "netwrok"; did you mean network?'),
