@@ -19,11 +19,10 @@ PASSWORD_BYTES = 15  # of randomness: 20 letters
 async def recover(context: Context, call: Call) -> Result:
     find_user(context, call.target.user)  # before the work of a hash
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    hashed = await context.passwords.hash(password)
+    hashed, scram = await context.passwords.hash(password), await context.passwords.scram(password)
     user = find_user(context, call.target.user)
     admin = user.admin or call.values.get("admin", False)
-    # keys made of the old password would let it in on
-    await keep(context, [replace(user, password_hash=hashed, scram="", enabled=True, admin=admin)])
+    await keep(context, [replace(user, password_hash=hashed, scram=scram, enabled=True, admin=admin)])
     lines = [f"the new password of {user.name} is {password}", "it is shown this once; the old one opens nothing more"]
     if not user.enabled:
         lines.append("the account was closed, and is open now")

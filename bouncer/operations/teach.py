@@ -36,7 +36,9 @@ def help_lines(table: Sequence[Operation], words: Sequence[str], skin: Skin) -> 
     if not words:
         lines = [f"{usage(row, skin)} - {row.summary}" for row in seen]
         return [*lines, f"{skin.prefix}help COMMAND tells more; the beginning of a word is enough"]
-    rows = [row for row in seen if row.group.startswith(words[0].lower()) and row.verb]
+    typed = words[0].lower()
+    exact = [row for row in seen if row.group == typed and row.verb]
+    rows = exact or [row for row in seen if row.group.startswith(typed) and row.verb]
     rows = [row for row in rows if row.group == words[0].lower()] or rows
     if len(words) == 1 and len({row.group for row in rows}) == 1:
         return [f"{usage(row, skin)} - {row.summary}" for row in rows]

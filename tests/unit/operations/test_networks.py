@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import ssl
+import tempfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from bouncer.model.records import Channel, Endpoint, Flood, SaslLogin
 from bouncer.operations.context import Actor, Facts
@@ -198,3 +202,57 @@ async def test_no_line_end_passes_into_a_setting(stocked: Bench, key: str, text:
     value = f"#{text}" if key == "channels" else text
     assert await stocked.refusal(f"network update alice/libera {key}='{value}'")
     assert await stocked.refusal(f"channel create alice/libera/'#{text}'")
+
+
+async def test_a_proxy_is_shown_without_the_login_in_it(stocked: Bench) -> None:
+    await stocked.do("network update libera proxy=socks5://al:hu@sh@proxy.example:1080", ALICE)
+    shown = await stocked.do("network show libera", ALICE)
+    assert "  proxy = socks5://proxy.example:1080" in shown.lines
+    assert shown.data["settings"]["proxy"] == "socks5://proxy.example:1080"
+    for words in ("network show libera", "network list", "status"):
+        assert "hu@sh" not in repr((await stocked.do(words, ALICE)).data)
+
+
+async def test_order_is_what_was_said(stocked: Bench) -> None:
+    await stocked.do("network create oftc servers=irc.oftc.net channels=#a,#b,#c", ALICE)
+    await stocked.do("channel order oftc #C,#a", ALICE)
+    assert [channel.name for channel in stocked.network("alice", "oftc").channels] == ["#c", "#a", "#b"]
+    await stocked.do("network order oftc", ALICE)
+    assert [network.name for network in stocked.user("alice").networks] == ["oftc", "libera"]
+    await stocked.do("network order alice libera oftc")
+    stocked.house = stocked.opened()
+    assert [network.name for network in stocked.user("alice").networks] == ["libera", "oftc"]
+    assert "did you mean #a?" in await stocked.refusal("channel order oftc #aa", ALICE)
+    assert "did you mean libera?" in await stocked.refusal("network order libra", ALICE)
+
+
+async def test_a_certificate_is_made_for_a_network(stocked: Bench) -> None:
+    assert "cert generate libera makes one" in await stocked.refusal("cert fingerprint libera", ALICE)
+    made = await stocked.do("cert generate", BOUND)
+    pem = stocked.network("alice", "libera").certificate
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    context = ssl.create_default_context()
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(pem)
+        file.flush()
+        context.load_cert_chain(file.name)  # the key is that of the certificate
+    assert certificate.subject.rfc4514_string() == "CN=alice"
+    assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days > 10 * 365
+    sha512 = certificate.fingerprint(hashes.SHA512()).hex()
+    assert made.data["fingerprints"]["SHA-512"] == sha512
+    assert any(line.startswith(f"/msg NickServ CERT ADD {sha512}") for line in made.lines)
+    assert (await stocked.do("cert fingerprint alice/libera")).data == made.data
+    assert "PRIVATE" not in repr((await stocked.do("network show libera", ALICE)).data)
+    again = await stocked.do("cert generate alice/libera")
+    assert again.data != made.data
+    assert again.lines[0].startswith("the certificate that was there is gone")
+    await stocked.do("cert fingerprint alice/libera")
+    stocked.house = stocked.opened()
+    assert (await stocked.do("cert fingerprint libera", ALICE)).data == again.data
+
+
+async def test_channels_are_shown_and_hidden_by_short_words(stocked: Bench) -> None:
+    await stocked.do("channel detach libera/#python", ALICE)
+    assert stocked.network("alice", "libera").channels[0].detached
+    await stocked.do("channel attach #PYTHON", BOUND)
+    assert not stocked.network("alice", "libera").channels[0].detached
