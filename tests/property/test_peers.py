@@ -56,7 +56,7 @@ def test_nothing_that_is_said_raises_or_breaks_a_line(above: bytes, below: bytes
         upstream.welcomes()
         upstream.joins("#c", "@bob")
         plain = await stage.attached("alice@plain")
-        modern = await stage.attached("alice@modern", ALL_CAPS)
+        modern = await stage.attached("alice/example@modern", ALL_CAPS)
         from_above = Framer(UPSTREAM_TAG_LIMIT, BODY_LIMIT, cut=True).feed(above + b"\r\n")
         from_below = Framer(DOWNSTREAM_TAG_LIMIT, BODY_LIMIT, cut=False).feed(below + b"\r\n")
         upstream.link.receive([Message.parse(line) for line in from_above], stage.timers.time)
