@@ -1,4 +1,4 @@
-"""Answers what sessions ask of the world: pages of history, the service.
+"""Answers what sessions ask of the world: pages of history, the service, changes to the user's networks.
 
 Owns the tasks that wait for answers, one for each question, and cancels them at the end. None of them is on the path of
 relayed text.
@@ -14,10 +14,12 @@ from typing import Any
 from bouncer.core.link import Link
 from bouncer.core.lobby import Lobby
 from bouncer.downstream.session import FAULT, Session
-from bouncer.model.errors import Unavailable
+from bouncer.model.errors import Refused, Unavailable
 from bouncer.model.ports import History, Page
-from bouncer.model.questions import ServiceLine
-from bouncer.operations.context import Actor
+from bouncer.model.questions import AddNetwork, ChangeNetwork, DeleteNetwork, ListNetworks, NotDone, ServiceLine
+from bouncer.operations import attributes
+from bouncer.operations.attributes import NoSuchNetwork, WrongAttribute
+from bouncer.operations.context import Actor, Context
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +29,18 @@ Service = Callable[[Actor, str], Awaitable[list[str]]]
 class Desk:
     """Where sessions ask (see `Ask` in `downstream.session`), and where tasks of the process are begun."""
 
-    def __init__(self, *, history: History, service: Service) -> None:
+    def __init__(self, *, history: History, service: Service, context: Callable[[Actor], Context]) -> None:
         self._history = history
         self._service = service
+        self._context = context
         self.tasks: set[asyncio.Task[None]] = set()
         self._answers: Mapping[type, Callable[[Session, Any], Awaitable[object]]] = {
             Page: self._page,
             ServiceLine: self._service_line,
+            ListNetworks: self._networks,
+            AddNetwork: self._add_network,
+            ChangeNetwork: self._change_network,
+            DeleteNetwork: self._delete_network,
         }
 
     def ask(self, session: Session, question: object, render: Callable[[Any], None]) -> None:
@@ -59,15 +66,38 @@ class Desk:
         return await self._history.page(page)
 
     async def _service_line(self, session: Session, line: ServiceLine) -> object:
-        # not the name of the login: the user may have another one now, and somebody else that one
-        place = session.place
-        if isinstance(place, Link):
-            user, network = place.user, place.network.name
-        elif isinstance(place, Lobby):
-            user, network = place.user, ""
-        else:
+        actor = _actor(session)
+        return await self._service(actor, line.text) if actor else None
+
+    async def _networks(self, session: Session, question: ListNetworks) -> object:
+        actor = _actor(session)
+        account = self._context(actor).house.account(actor.user) if actor else None
+        return account.roster() if account else None
+
+    async def _add_network(self, session: Session, question: AddNetwork) -> object:
+        return await self._outcome(session, lambda context, user: attributes.add(context, user, question.attributes))
+
+    async def _change_network(self, session: Session, question: ChangeNetwork) -> object:
+        return await self._outcome(
+            session, lambda context, user: attributes.change(context, user, question.netid, question.attributes)
+        )
+
+    async def _delete_network(self, session: Session, question: DeleteNetwork) -> object:
+        return await self._outcome(session, lambda context, user: attributes.delete(context, user, question.netid))
+
+    async def _outcome(self, session: Session, act: Callable[[Context, str], Awaitable[int]]) -> int | NotDone | None:
+        """What came of an operation on a network, with the specification's code where it was refused."""
+        actor = _actor(session)
+        if actor is None:
             return None
-        return await self._service(Actor(user.name, user.admin, network, fingerprint=session.arrival.fingerprint), line.text)
+        try:
+            return await act(self._context(actor), actor.user)
+        except NoSuchNetwork as refusal:
+            return NotDone("INVALID_NETID", str(refusal))
+        except WrongAttribute as refusal:
+            return NotDone("INVALID_ATTRIBUTE", str(refusal), refusal.attribute)
+        except Refused as refusal:
+            return NotDone("UNKNOWN_ERROR", str(refusal))
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something that is nobody's question, but has to end when we do."""
@@ -86,3 +116,13 @@ class Desk:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def _actor(session: Session) -> Actor | None:
+    """In whose name a session asks. Not the login's: the user may have another name now, and somebody else that one."""
+    place = session.place
+    if isinstance(place, Link):
+        return Actor(place.user.name, place.user.admin, place.network.name, fingerprint=session.arrival.fingerprint)
+    if isinstance(place, Lobby):
+        return Actor(place.user.name, place.user.admin, fingerprint=session.arrival.fingerprint)
+    return None

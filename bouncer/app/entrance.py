@@ -281,6 +281,7 @@ class Entrance:
             link.attach(session, link.positions.get(arrival.device, link.log.seq))
         else:
             account.lobby.attach(session, [network.name for network in account.user.networks])
+        account.greet(session)
         visit.let_in(session)
         logger.info("%s attached from %s", account.user.name, arrival.address)
 

@@ -63,4 +63,6 @@ CAPABILITIES = (
     Capability("away-notify", wanted=True, hides=frozenset({"AWAY"})),
     Capability("chghost", wanted=True, hides=frozenset({"CHGHOST"})),
     Capability("setname", wanted=True, hides=frozenset({"SETNAME"})),
+    Capability("soju.im/bouncer-networks"),
+    Capability("soju.im/bouncer-networks-notify", hides=frozenset({"BOUNCER"})),
 )

@@ -87,11 +87,12 @@ class House:
         """Let a user be as given: new, or in place of the one with that id. Links follow the networks by their ids."""
         account = next((each for each in self.accounts.values() if each.user.id == user.id), None)
         if account is None:
-            account = Account(user, Lobby(user, self._hostname, self._version))
+            account = Account(user, Lobby(user, self._hostname, self._version, self._timers))
         else:
             del self.accounts[fold_name(account.user.name)]
         self.accounts[fold_name(user.name)] = account
-        account.user = account.lobby.user = user
+        account.user = user
+        account.lobby.reconfigure(user)
         if not user.enabled:
             for session in account.sessions:
                 session.close("Your account is switched off")
@@ -105,6 +106,7 @@ class House:
             if link is not None:
                 self._reconfigure(link, user, network)
         account.links = links
+        account.settings_changed()
 
     def remove(self, user_id: int) -> None:
         """End an account and all that is attached to it."""
@@ -137,6 +139,7 @@ class House:
             hostname=self._hostname,
             version=self._version,
             keep=self._keeper(account),
+            changed=account.link_changed,
         )
         account.links[network.id] = self._links[network.id] = link
         self._connector.added(link)
@@ -149,7 +152,7 @@ class House:
             if network.id not in account.links:
                 return  # removed; what its server still says must not bring it back
             networks = tuple(network if each.id == network.id else each for each in account.user.networks)
-            account.user = replace(account.user, networks=networks)
+            account.user = account.lobby.user = replace(account.user, networks=networks)
             account.links[network.id].reconfigure(account.user, network)
             self._records.put_users([account.user])
 

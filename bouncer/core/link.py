@@ -65,7 +65,9 @@ class Link:
         hostname: str,
         version: str,
         keep: Callable[[Network], None],
+        changed: Callable[[Link], None],
     ) -> None:
+        self._changed = changed  # who is told when we stand otherwise with the network
         self.user = user
         self.network = network
         self.log = log
@@ -97,6 +99,16 @@ class Link:
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
         self.reconfigure(user, network)
+
+    @property
+    def phase(self) -> Phase:
+        """How we stand with the network."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self._phase = phase
+        self._changed(self)
 
     # --- what a session sees (downstream.place.Place)
 

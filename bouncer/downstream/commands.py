@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
-from bouncer.downstream import welcome
+from bouncer.downstream import networks, welcome
 from bouncer.downstream.dispatch import Command
 from bouncer.downstream.place import Attached
 from bouncer.irc import numerics
@@ -39,9 +39,12 @@ def _quit(session: Attached, message: Message) -> None:
 
 
 def _cap(session: Attached, message: Message) -> None:
+    watched = networks.is_watching(session)
     for reply in session.offer.receive(message):
         session.say(reply[0], *reply[1:])
     session.recapped()
+    if networks.is_watching(session) and not watched:
+        networks.list_networks(session)
 
 
 def _registered(session: Attached, message: Message) -> None:
@@ -178,5 +181,6 @@ COMMANDS = MappingProxyType(
         "WHO": Command(_who),
         "WHOIS": Command(_whois),
         "MOTD": Command(_motd),
+        "BOUNCER": Command(networks.bouncer, 1),
     }
 )

@@ -59,6 +59,9 @@ def supports(place: Place) -> Iterator[Message]:
     theirs = place.state.isupport.tokens
     tokens: dict[str, str | None] = {name: value for name, value in theirs.items() if name not in NOT_THROUGH_US}
     tokens = tokens or {**DOWN_TOKENS, "NETWORK": place.title}
+    tokens.pop("BOUNCER_NETID", None)  # a network that is a bouncer has ids of its own
+    if place.log.network:
+        tokens["BOUNCER_NETID"] = str(place.log.network)
     for words in ISupport.render(tokens):
         yield Message.lenient(numerics.RPL_ISUPPORT, place.state.nick, *words, ISUPPORT_END, source=place.server)
 

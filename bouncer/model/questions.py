@@ -5,7 +5,8 @@ Owns the shapes. Who answers is decided in `app`; a session never waits, it is c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +14,40 @@ class ServiceLine:
     """A line said to ``*bouncer``; the answer is a list of lines of text."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListNetworks:
+    """The user's networks; the answer is a mapping of their ids to their attributes (`downstream.networks`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddNetwork:
+    """A network to make, with these attributes; the answer is its id, or NotDone."""
+
+    attributes: Mapping[str, str] = field(repr=False)  # one of them is a password
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeNetwork:
+    """A network's attributes to change; the answer is its id, or NotDone."""
+
+    netid: int
+    attributes: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteNetwork:
+    """A network to forget; the answer is its id, or NotDone."""
+
+    netid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """Why a network was not changed: a ``code`` of the bouncer-networks specification, a sentence, and the attribute
+    that it is about ("" if it is about none)."""
+
+    code: str
+    text: str
+    attribute: str = ""

@@ -41,6 +41,13 @@ async def create(context: Context, call: Call) -> Result:
     _free(context, user, name)
     if len(user.networks) >= NETWORKS_LIMIT:
         raise Refused(f"{user.name} has {NETWORKS_LIMIT} networks, which is the most there can be; delete one first")
+    limit = user.limits.networks
+    if limit and len(user.networks) >= limit:
+        raised = f"user update {user.name} limits.networks={len(user.networks) + 1}"
+        raise Refused(
+            f"{user.name} may have {limit} networks and has {len(user.networks)}; delete one, or let an admin raise "
+            f"it: {raised}"
+        )
     network = network_with(Network(context.house.new_network_id(), name), call.values)
     await keep(context, [with_network(user, network)])
     label = network_label(context, user.name, name)

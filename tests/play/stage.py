@@ -18,15 +18,17 @@ from bouncer.caps.table import CAPABILITIES
 from bouncer.core.house import House
 from bouncer.core.link import Link
 from bouncer.core.status import Phase
+from bouncer.downstream.networks import NETWORKS, NOTIFY
 from bouncer.irc.message import Message
 from bouncer.irc.sasl import LEAST_ITERATIONS, format_keys, scram_keys
 from bouncer.model.records import Channel, Endpoint, Network, User
-from bouncer.operations.context import Actor
+from bouncer.operations.context import Actor, Context, Facts
 from bouncer.store.memory import MemoryStore
 from bouncer.upstream.tracked import TRACKED
 
 START = 1_700_000_000.0  # 2023-11-14T22:13:20Z
-ALL_CAPS = " ".join(row.name for row in CAPABILITIES if row.offered and row.name != "sasl")
+# but for those that change who comes in how, and where to
+ALL_CAPS = " ".join(row.name for row in CAPABILITIES if row.offered and row.name not in ("sasl", NETWORKS, NOTIFY))
 
 
 @dataclass
@@ -236,7 +238,7 @@ class Stage:
         )
         for user in snapshot.users:
             self.house.replace(user)
-        self.desk = Desk(history=self.store, service=self._service)
+        self.desk = Desk(history=self.store, service=self._service, context=self.context)
         self.entrance = Entrance(
             desk=self.desk,
             house=self.house,
@@ -248,6 +250,16 @@ class Stage:
             hostname="bnc.example",
             secret=b"of this bouncer",
         )
+
+    def context(self, actor: Actor) -> Context:
+        """For operations that need neither certificates nor a dialer."""
+        anything: Any = self
+        hasher: Any = PlainPasswords()
+        now, store = self.timers.time, self.store
+        return Context(self.house, store, hasher, anything, anything, anything, actor, now, store, store)
+
+    def facts(self) -> Facts:
+        return Facts("1.0", running=True)
 
     async def _service(self, actor: Actor, text: str) -> list[str]:
         self.service.append((actor, text))
