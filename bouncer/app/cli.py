@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bouncer import __version__
-from bouncer.app import admin
+from bouncer.app import admin, completion
+from bouncer.app.completion import offered
 from bouncer.app.home import Home, InUse, default_home
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations.row import Key, LeftOut, Operation, Result, Takes
@@ -34,7 +36,7 @@ from bouncer.operations.teach import (
     switches_of,
     values_text,
 )
-from bouncer.operations.words import filled
+from bouncer.operations.words import filled, find
 
 Ask = Callable[[Home, Sequence[str]], Result]
 
@@ -98,8 +100,14 @@ def program(
 ) -> click.Group:
     """The command line over these ways to do and to run."""
 
+    names = completion.asker(_home)
+
     @click.group(
-        params=[_home_option()], context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+        cls=_Commands,
+        table=table,
+        words=(),
+        params=[_home_option()],
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     )
     @click.version_option(__version__, prog_name="bouncer", message="%(prog)s %(version)s")
     def bouncer() -> None:
@@ -121,20 +129,48 @@ def program(
             for line in help_lines(table, words, SHELL):
                 _say(line)
 
+    @bouncer.command("completion", help="Print what makes a shell complete: source <(bouncer completion bash).")
+    @click.argument("shell", type=click.Choice(completion.SHELLS))
+    def completion_command(shell: str) -> None:
+        _write(completion.script(shell, bouncer))
+
     groups: dict[str, click.Group] = {}
     for row in table:
-        command = _command(row, ask)
+        command = _command(row, ask, names)
         if not row.verb:
             bouncer.add_command(command)
             continue
         if row.group not in groups:
-            groups[row.group] = click.Group(row.group, params=[_home_option()], help=GROUPS.get(row.group))
+            groups[row.group] = _Commands(
+                table, (row.group,), name=row.group, params=[_home_option()], help=GROUPS.get(row.group)
+            )
             bouncer.add_command(groups[row.group])
         groups[row.group].add_command(command)
     return bouncer
 
 
-def _command(row: Operation, ask: Ask) -> click.Command:
+class _Commands(click.Group):
+    """Commands of the table, some of them: a word that is none of them is answered as inside IRC."""
+
+    def __init__(self, table: Sequence[Operation], words: Sequence[str], **settings: Any) -> None:
+        super().__init__(**settings)
+        self._table = table
+        self._words = words
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            typed = [*self._words, args[0]]
+            try:
+                row, _ = find(self._table, typed)
+            except Refused as problem:
+                ctx.fail(sentence(str(problem)))
+            ctx.fail(f"{' '.join(typed)} is {row.words} here; bouncer help {row.words} tells more.")
+        return super().resolve_command(ctx, args)
+
+
+def _command(row: Operation, ask: Ask, names: completion.Ask) -> click.Command:
     """A row as a command: yes-or-no keys of a one-word row are flags, its key ``file`` a FILE, all else words."""
     flags = switches_of(row)
     parameters: list[click.Parameter] = []
@@ -145,7 +181,13 @@ def _command(row: Operation, ask: Ask) -> click.Command:
         pairs = values_text(row).replace(" ...]", "]...")
         shape = f"{object_text(row, True)} {pairs}".strip()
         parameters.append(
-            click.Argument(["words"], nargs=-1, required=needed, metavar=shape if needed else f"[{shape}]")
+            click.Argument(
+                ["words"],
+                nargs=-1,
+                required=needed,
+                metavar=shape if needed else f"[{shape}]",
+                shell_complete=offered(row, names),
+            )
         )
     parameters += [_home_option(), *(_flag(key) for key in flags)]
     if row.reads:
@@ -298,4 +340,4 @@ def _open_standard_streams() -> None:
 def main() -> None:
     """The console script."""
     _open_standard_streams()
-    program()()
+    program()(complete_var=completion.VARIABLE)

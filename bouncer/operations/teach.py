@@ -44,7 +44,8 @@ def help_lines(table: Sequence[Operation], words: Sequence[str], skin: Skin) -> 
         return [f"{usage(row, skin)} - {row.summary}" for row in rows]
     if not skin.everything and any(words[0].lower() == row.words and not row.here for row in table):
         raise Refused(f"{words[0].lower()} works on the command line only: bouncer help {words[0].lower()}")
-    theirs, _ = spelled(words)
+    is_ours = any(row.words == " ".join(words[:2]).lower() for row in seen)
+    theirs = [] if is_ours else spelled(words)[0]
     if theirs and theirs[0].instead:
         raise Refused(f"{theirs[0].name} {theirs[0].instead}")
     row, rest = find(seen, theirs[0].ours.split() if theirs else words)

@@ -102,7 +102,7 @@ OPERATIONS = (
         "make a password for one device",
         "Give each device its own: it is that device then, whatever @device its login names, and can be taken back "
         "without a change on the others. It goes where the password goes, in SASL PLAIN or as server password.",
-        ("token create device=phone", "token create {user} device=phone"),
+        ("token create {scope} device=phone",),
         create,
         takes=Takes.USER,
         left_out=LeftOut.OWN,

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bouncer.model.errors import Refused
-from bouncer.operations.context import Actor
+from bouncer.operations.context import MACHINE, Actor
 from bouncer.operations.row import NEEDED, Key, Operation
 from bouncer.operations.settings import CHANNEL_KEYS, NETWORK_KEYS, USER_KEYS
 from bouncer.operations.table import OPERATIONS, perform
-from bouncer.operations.words import SAME_VERBS, WORDS_LIMIT, filled, find
+from bouncer.operations.teach import SHELL, Skin, help_lines
+from bouncer.operations.words import SAME_VERBS, WORDS_LIMIT, call_of, filled, find
+from bouncer.service.answer import split
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Bench
@@ -92,3 +94,30 @@ async def test_who_is_no_admin_can_not_reach_what_is_for_admins(stocked: Bench) 
         if row.who.value == "admin":
             words = filled(row.examples[0], False)
             assert "admins only" in await stocked.refusal(words.split(" --")[0], Actor("alice"))
+
+
+@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.words)
+async def test_each_example_is_understood_in_both_places(stocked: Bench, row: Operation) -> None:
+    """Understood, though what it names may not be there: what is called is the row, with its object and its values."""
+    for example in row.examples:
+        for qualified in (True, False) if row.here else (True,):
+            typed = split(filled(example, qualified))
+            if "…" in example or "$" in example or any(word.startswith("--") for word in typed) or "FILE" in example:
+                continue
+            actor = MACHINE if qualified else Actor("alice", admin=True, network="libera")
+            found, rest = find(OPERATIONS, typed)
+            call = call_of(stocked.context(actor), found, rest)
+            assert found is row
+            assert set(call.values) <= {key.name for key in row.keys}
+            assert not row.rest or call.values[row.rest]
+
+
+def test_each_row_has_its_help_in_both_places() -> None:
+    for row in OPERATIONS:
+        for skin in (SHELL, Skin("/msg *bouncer ", qualified=False, everything=False)):
+            if row.here or skin is SHELL:
+                usage_line, about, *_ = help_lines(OPERATIONS, row.words.split(), skin)
+                assert usage_line.startswith(f"{skin.prefix}{row.words}")
+                assert row.teaches in about
+        assert not row.rest or row.key(row.rest)
+        assert not row.reads or row.here
