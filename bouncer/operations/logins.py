@@ -91,8 +91,8 @@ OPERATIONS = (
     Operation(
         "certificate add",
         "let a client's TLS certificate log in",
-        "The client then needs no password: by SASL EXTERNAL, or by connecting with nothing but the login in USER. Inside "
-        "IRC, where fingerprint= is left out, it is the certificate that your client shows.",
+        "The client then needs no password: by SASL EXTERNAL, or by connecting with nothing but the login in USER. "
+        "Inside IRC, where fingerprint= is left out, it is the certificate that your client shows.",
         ("certificate add {scope} name=laptop fingerprint=AB:CD:…",),
         add,
         takes=Takes.USER,

@@ -167,6 +167,9 @@ SOJU: tuple[Spelling, ...] = (
     Spelling("sasl status", "network show"),
     Spelling("sasl set-plain USER PASSWORD", "network update", _plain_login, 2, 2),
     Spelling("sasl reset", "network update", _always("sasl=off")),
+    Spelling("device-certificate status", "certificate list"),
+    Spelling("device-certificate create", "certificate add"),
+    Spelling("device-certificate delete NAME", "certificate delete", least=1, most=1),
     Spelling("user status", "user list"),
     Spelling("user status NAME", "user show", least=1, most=1),
     Spelling("user delete NAME TOKEN", "user delete", _first, 2, 2),
@@ -203,6 +206,7 @@ FLAGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "channel update": {"relay-detached": "relay", "reattach-on": "reattach"},
         "cert generate": {"network": OBJECT},
         "cert fingerprint": {"network": OBJECT},
+        "certificate add": {"label": "name"},
         "user create": {"username": OBJECT, "max-networks": "limits.networks"},
         "user update": {"username": OBJECT, "max-networks": "limits.networks"},
     }

@@ -14,6 +14,7 @@ from bouncer.app.upstreams import Upstreams
 from bouncer.client import HostPacing, Pace
 from bouncer.core.house import House
 from bouncer.model.records import Endpoint, Network, SaslLogin, User
+from bouncer.operations.tap import Traffic
 from bouncer.store.memory import MemoryStore
 from bouncer.upstream.tracked import TRACKED
 
@@ -278,3 +279,27 @@ async def test_a_certificate_is_tried_for_a_login_but_need_not_be_known(scene: S
     assert sasl.mechanisms() == ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
     assert sasl.required
     assert not sasl.optional
+
+
+async def test_lines_are_remembered_while_somebody_watches_also_over_a_reconnect(scene: Scene) -> None:
+    scene.user(1)
+    assert scene.upstreams.watched(1) is None
+    scene.upstreams.watch(1, Traffic())
+    traffic = scene.upstreams.watched(1)
+    assert traffic is not None
+    scene.upstreams.start()
+    await until(lambda: any(line.text.startswith(":irc.example 001 user1") for line in traffic.last(99, ())))
+    first = [(line.sent, line.text) for line in traffic.last(99, ())]
+    assert (True, "NICK user1") in first
+    assert first.index((True, "NICK user1")) < first.index((False, ":irc.example 001 user1 :Welcome"))
+    scene.upstreams.reconnect(1)
+    await until(lambda: sum(line.text == "NICK user1" for line in traffic.last(99, ())) == 2)
+    scene.upstreams.watch(1, None)
+    assert scene.upstreams.watched(1) is None
+    seen = len(traffic.last(99, ()))
+    scene.server.nicks.clear()
+    scene.upstreams.reconnect(1)
+    await scene.server.until("user1")
+    assert len(traffic.last(99, ())) == seen
+    scene.upstreams.watch(77, Traffic())
+    assert scene.upstreams.watched(77) is None

@@ -99,6 +99,10 @@ async def test_a_session_as_in_soju(stocked: Bench) -> None:
     assert network.sasl == SaslLogin("al", "hush", "PLAIN")
     assert "PRIVATE KEY" in network.certificate
     await stocked.do("sasl reset -network oftc", alice)
+    await stocked.do(f"device-certificate create -label laptop -fingerprint {'ab' * 32}", alice)
+    assert [each.name for each in stocked.user("alice").certificates] == ["laptop"]
+    await stocked.do("device-certificate delete laptop", alice)
+    assert stocked.user("alice").certificates == ()
     assert stocked.network("alice", "oftc").sasl is None
     assert [each["name"] for each in (await stocked.do("network status", alice)).data] == ["libera", "oftc"]
     root = Actor("root", admin=True)
