@@ -6,6 +6,7 @@ Owns these words; docs/clients explains the same lines. Must not know how the ac
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bouncer.net.address import ListenAddress, parse_listen
 from bouncer.operations.certs import with_colons
@@ -24,39 +25,62 @@ def started(listeners: Sequence[str], fingerprint: str) -> list[str]:
 def first_start(name: str, password: str, listeners: Sequence[str], fingerprint: str) -> list[str]:
     """The lines to print at the first start. ``fingerprint`` is the SHA-256 of the certificate in hexadecimal.
 
-    ``listeners`` are those that are open, with their real ports, as ``ircs://host:port``. The first one with TLS is
-    shown, else the first one with a port.
+    ``listeners`` are those that are open, with their real ports, as ``ircs://host:port``. What is shown is for the
+    first one that most clients can use: IRC with TLS, else IRC in plain text, else a WebSocket, else a unix socket.
     """
     addresses = [parse_listen(each) for each in listeners]
-    reachable = sorted((each for each in addresses if not each.path), key=lambda each: not each.secure)
     account = [
         f"An admin was made. Name: {name}  password: {password}",
         f"The password is shown this once; keep it. `bouncer user password {name}` sets another one.",
+        "",
     ]
-    if not reachable:
-        return [
-            *account,
-            f"Connect a client to {' or '.join(listeners) or 'it'} with that name and password.",
-        ]
-    listener = reachable[0]
+    tcp = sorted((each for each in addresses if not each.path), key=lambda each: (each.websocket, not each.secure))
+    if not tcp:
+        return [*account, *_unix(name, addresses), *_next(name)]
+    listener = tcp[0]
     everywhere = listener.host in _EVERYWHERE
     host = "127.0.0.1" if everywhere else listener.host
-    lines = [*account, ""]
+    lines = [*account]
     if listener.secure:
         lines += [f"Certificate's SHA-256 fingerprint: {fingerprint}", ""]
-    lines += ["In WeeChat type:", *_weechat(name, password, fingerprint, listener, host), ""]
-    lines += ["In irssi type:", *_irssi(name, password, fingerprint, listener, host), ""]
-    security = "with TLS" if listener.secure else "without TLS"
-    lines.append(
-        f"In any other client: server {host}, port {listener.port}, {security}, user name {name}, that password."
-    )
+    if listener.websocket:
+        lines += _websocket(name, listener, host)
+    else:
+        lines += ["In WeeChat type:", *_weechat(name, password, fingerprint, listener, host), ""]
+        lines += ["In irssi type:", *_irssi(name, password, fingerprint, listener, host), ""]
+        security = "with TLS" if listener.secure else "without TLS"
+        lines.append(
+            f"In any other client: server {host}, port {listener.port}, {security}, user name {name}, that password."
+        )
     if everywhere:
         lines.append("From another machine write this machine's name or address for 127.0.0.1.")
+    return [*lines, *_next(name)]
+
+
+def _next(name: str) -> list[str]:
     return [
-        *lines,
         "Then add a network: /msg *bouncer network create libera servers=ircs://irc.libera.chat:6697",
         f"and log in as {name}/libera from then on.",
     ]
+
+
+def _unix(name: str, addresses: Sequence[ListenAddress]) -> list[str]:
+    """Few clients can be told of a socket file: what else can is said too."""
+    where = " or ".join(each.path for each in addresses)
+    return [
+        f"In a client that can use a socket file: {where}, without TLS, user name {name}, that password.",
+        'Others need an address of TCP, as in listen = ["ircs://[::]:6697"] in bouncer.toml.',
+    ]
+
+
+def _websocket(name: str, listener: ListenAddress, host: str) -> list[str]:
+    address = str(replace(listener, host=host)).replace("ws+insecure://", "ws://", 1)
+    lines = [f"In a client for browsers, as in gamja: server {address}, user name {name}, that password."]
+    if listener.secure:
+        lines.append("A browser refuses a self-signed certificate: name one that it trusts under [tls].")
+    else:
+        lines.append("It is plain text: let a reverse proxy with TLS stand before it, and use its wss:// address.")
+    return [*lines, 'Others need an address of their own, as in listen = ["ircs://[::]:6697"] in bouncer.toml.']
 
 
 def _weechat(name: str, password: str, fingerprint: str, listener: ListenAddress, host: str) -> list[str]:
