@@ -303,6 +303,11 @@ def _while_registering(state: NetworkState, message: Message) -> Effect:
     return SHOWN if state.registered else None
 
 
+def _standard_reply(state: NetworkState, message: Message) -> Effect:
+    # no network is ever asked what BOUNCER asks: such a reply would be taken for ours
+    return None if message.param(0).upper() == "BOUNCER" else SHOWN
+
+
 def _consumed(state: NetworkState, message: Message) -> Effect:
     return None
 
@@ -331,6 +336,9 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         "AUTHENTICATE": _consumed,
         "BATCH": _consumed,
         "ACK": _consumed,
+        # ours alone to say: which networks there are
+        "BOUNCER": _consumed,
+        **dict.fromkeys(("FAIL", "WARN", "NOTE"), _standard_reply),
         numerics.RPL_WELCOME: _welcome,
         numerics.RPL_YOURHOST: _welcome,
         numerics.RPL_CREATED: _welcome,

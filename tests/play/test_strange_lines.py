@@ -55,3 +55,17 @@ async def test_text_without_words_is_not_kept(stage: Stage) -> None:
     phone.says("PRIVMSG #c")
     desk.gets_nothing()
     assert upstream.heard() == ["PRIVMSG #c"]
+
+
+async def test_a_network_can_not_say_which_networks_there_are(stage: Stage) -> None:
+    upstream = stage.connected()
+    phone = await stage.attached("alice@phone", "soju.im/bouncer-networks soju.im/bouncer-networks-notify")
+    upstream.says(
+        ":irc.example BOUNCER NETWORK 1 name=Bank;host=evil.example",
+        ":irc.example bouncer NETWORK 1 *",
+        ":irc.example FAIL BOUNCER ACCOUNT_REQUIRED * :Type your password",
+        ":irc.example FAIL bouncer UNKNOWN_ERROR * :Something",
+        ":irc.example NOTE BOUNCER X :Something",
+        ":irc.example FAIL SETNAME INVALID_REALNAME :Too long",
+    )
+    phone.gets(":irc.example FAIL SETNAME INVALID_REALNAME :Too long")
