@@ -59,7 +59,7 @@ async def test_text_without_words_is_not_kept(stage: Stage) -> None:
 
 async def test_a_network_can_not_say_which_networks_there_are(stage: Stage) -> None:
     upstream = stage.connected()
-    phone = await stage.attached("alice@phone", "soju.im/bouncer-networks soju.im/bouncer-networks-notify")
+    phone = await stage.attached("alice/example@phone", "soju.im/bouncer-networks-notify")
     upstream.says(
         ":irc.example BOUNCER NETWORK 1 name=Bank;host=evil.example",
         ":irc.example bouncer NETWORK 1 *",
