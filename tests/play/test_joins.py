@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
+
 from bouncer.core import joins
 from bouncer.core.status import ChannelStatus
 from bouncer.model.records import Channel
@@ -55,14 +57,15 @@ async def test_refused_joins_are_tried_again_in_one_line_and_ever_more_rarely(st
     assert not [each for each in stage.timers.deadlines if not each.cancelled]
 
 
-async def test_only_the_first_refusal_is_shown(stage: Stage) -> None:
+@pytest.mark.parametrize("numeric", ["439", "471", "500"])
+async def test_only_the_first_refusal_is_shown(stage: Stage, numeric: str) -> None:
     upstream = connected(stage, Channel("#a"))
     phone = await stage.attached()
-    refuses(upstream, "471", "#a")
-    phone.gets(":irc.example 471 alice #a :Cannot join channel")
+    refuses(upstream, numeric, "#a")
+    phone.gets(f":irc.example {numeric} alice #a :Cannot join channel")
     stage.timers.pass_by(60)
     assert upstream.heard() == ["JOIN #a", "JOIN #a"]
-    refuses(upstream, "471", "#a")
+    refuses(upstream, numeric, "#a")
     phone.gets_nothing()
     assert status(upstream) == [ChannelStatus("#a", False, 0, "Cannot join channel")]
 
