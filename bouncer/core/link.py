@@ -45,7 +45,7 @@ OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTIC
 SECRET_TARGETS = SERVICES
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
-OUR_QUESTIONS = frozenset({"ISON", "NICK", "JOIN"})
+OUR_QUESTIONS = frozenset({"ISON", "NICK", "MONITOR", "JOIN"})
 PART_BUDGET = 400  # bytes of channels in one PART: 512 less the command, CRLF and some words
 
 
@@ -84,6 +84,7 @@ class Link:
         self._keep = keep
         self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
         self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
+        self._watched = False  # whether a client has said MONITOR on this connection, and not only we
         self._ctcp = Ctcp(version)
         self._wishes = Wishes(self.state.isupport.fold, self._keep_channels)
         self._screens = Screens(self._wishes)
@@ -300,6 +301,11 @@ class Link:
             answer = self._ctcp.answer(message, now)
             if answer is not None:
                 self._send_own(answer)
+
+    def _came_or_went(self, message: Message) -> None:
+        """A nick that is watched; if by us alone, nobody has asked."""
+        if self._watched:
+            self._show([message])
 
     def _batched(self, message: Message) -> None:
         self._asks.batch(message, self._timers.now())
@@ -563,6 +569,7 @@ class Link:
                 continue
             session = found[1]
             self._asks.note(message, session, self.state.isupport.fold, now)
+            self._watched = self._watched or message.command == "MONITOR"
             if message.command not in OWN_TEXT or (len(message.params) < 2 and message.command != "TAGMSG"):
                 continue  # not text, or text without a word, which is refused
             for target in filter(None, message.param(0).split(",")):
@@ -602,6 +609,7 @@ class Link:
         self.state = NetworkState(self._told_nick)
         self._refold()
         self._asks = Asks()
+        self._watched = False
         self._away.opened()
         self.phase = Phase("connecting", self._timers.now(), server=server)
 
@@ -732,6 +740,8 @@ _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType
         numerics.RPL_ENDOFMOTD: Link._greeted,
         numerics.ERR_NOMOTD: Link._greeted,
         numerics.RPL_LOGGEDIN: Link._logged_in,
+        numerics.RPL_MONONLINE: Link._came_or_went,
+        numerics.RPL_MONOFFLINE: Link._came_or_went,
         "BATCH": Link._batched,
         "ACK": Link._acknowledged,
         "RENAME": Link._renamed,

@@ -335,6 +335,9 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         "ERROR": _consumed,  # the link says it in words of its own, with the next try
         "AUTHENTICATE": _consumed,
         "BATCH": _consumed,
+        # who has asked for them is known to the link only
+        numerics.RPL_MONONLINE: _consumed,
+        numerics.RPL_MONOFFLINE: _consumed,
         "ACK": _consumed,
         # ours alone to say: which networks there are
         "BOUNCER": _consumed,

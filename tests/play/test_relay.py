@@ -270,6 +270,40 @@ async def test_what_the_bouncer_asks_for_itself_is_nobodys_news(stage: Stage) ->
     phone.gets(":irc.example 303 alice_ :bob")
 
 
+async def test_a_watch_of_ours_is_nobodys_news(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    upstream.welcomes("alice_")
+    phone = await stage.attached()
+    upstream.link.sent([Message.parse(b"MONITOR + alice")], stage.timers.time)  # as the client library does
+    upstream.says(
+        ":irc.example 730 alice_ :alice!a@h",
+        ":irc.example 734 alice_ 100 alice :Monitor list is full.",
+        ":irc.example 731 alice_ :alice",
+    )
+    phone.gets_nothing()
+
+
+async def test_what_a_client_watches_is_told(stage: Stage) -> None:
+    upstream = stage.connected()
+    phone = await stage.attached("alice@phone")
+    desk = await stage.attached("alice@desk")
+    phone.says("MONITOR + bob")
+    lines = [":irc.example 730 alice :bob!b@h", ":irc.example 731 alice :bob"]
+    upstream.says(*lines)
+    phone.gets(*lines)
+    desk.gets(*lines)
+    phone.says("MONITOR + carl")
+    upstream.says(":irc.example 734 alice 1 carl :Monitor list is full.")
+    phone.gets(":irc.example 734 alice 1 carl :Monitor list is full.")
+    desk.gets_nothing()
+    upstream.hangs_up()
+    upstream.welcomes()  # the network begins with an empty list
+    phone.lines()
+    upstream.says(":irc.example 731 alice :alice")
+    phone.gets_nothing()
+
+
 async def test_tokens_that_hold_between_the_network_and_us_only_are_not_shown(stage: Stage) -> None:
     stage.user()
     upstream = stage.upstream()
