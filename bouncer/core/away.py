@@ -17,6 +17,7 @@ from bouncer.irc.fit import cut
 from bouncer.irc.message import Message
 
 ALONE_DELAY = 10.0  # seconds without a device before we speak for the user: a client that reconnects must not flap
+UNSENT_WAIT = 10.0  # seconds until a line is said again that did not go out: a full queue empties at a line in 2 s
 TEXT_LIMIT = 504  # bytes: a line of 512 less CRLF and "AWAY :"; what the network finds too long it cuts itself
 
 
@@ -33,6 +34,8 @@ class Away:
         self._devices: dict[object, str] = {}  # what each has said, "" of one that is present; the newest last
         self._alone_since = now
         self._told = ""
+        self._before = ""  # what the network knew before it was told that
+        self._held_until = -inf  # no line before, as the last one did not go out
 
     @property
     def told(self) -> str:
@@ -42,12 +45,15 @@ class Away:
     @property
     def due_at(self) -> float:
         """When :meth:`line` is to be asked again though nothing happens; infinite if never."""
+        if self._held_until > -inf:
+            return self._held_until
         waiting = not self._devices and not self.text and self.alone and self._told != self.alone
         return self._alone_since + ALONE_DELAY if waiting else inf
 
     def opened(self) -> None:
         """A connection has begun: its network takes us to be there."""
         self._told = ""
+        self._held_until = -inf
 
     def attached(self, device: object) -> None:
         """A device has come; it is present until it says otherwise."""
@@ -70,11 +76,19 @@ class Away:
         self.text = "" if "" in self._devices.values() else text
 
     def line(self, now: float) -> Message | None:
-        """What the network is to be told now, None if it knows. It counts as told."""
+        """What the network is to be told now, None if it knows. It counts as told, unless :meth:`unsent` follows."""
+        if now < self._held_until:
+            return None
+        self._held_until = -inf
         wanted = self.text
         if not wanted and not self._devices:
             wanted = self.alone if now >= self._alone_since + ALONE_DELAY or not self.alone else self._told
         if wanted == self._told:
             return None
-        self._told = wanted
+        self._before, self._told = self._told, wanted
         return Message.lenient("AWAY", wanted) if wanted else Message.build("AWAY")
+
+    def unsent(self, now: float) -> None:
+        """The last line has not gone out: the network knows what it knew, and is told later."""
+        self._told = self._before
+        self._held_until = now + UNSENT_WAIT

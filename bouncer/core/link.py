@@ -409,8 +409,8 @@ class Link:
             for line in self._joins.lines(now, self.state.channels, self.state.isupport.targmax("JOIN")):
                 self._send_own(line)
             away = self._away.line(now)
-            if away is not None:
-                self._send_own(away)
+            if away is not None and not self._send_own(away):
+                self._away.unsent(now)
             due = min(self._joins.due_at, self._away.due_at)
         if due == self._alarm_at:
             return
@@ -646,9 +646,8 @@ class Link:
                     self._take_from_screens(each, "")
         self.log.wake()
 
-    def _send_own(self, message: Message) -> None:
-        if self.uplink is not None and message.command:
-            self.uplink.send(message)
+    def _send_own(self, message: Message) -> bool:
+        return self.uplink is not None and message.command != "" and self.uplink.send(message)
 
     def closed(self, phase: Phase) -> None:
         """The connection has ended, or could not be made. Channels stay on the clients' screens."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bouncer.core.away import ALONE_DELAY
+from bouncer.core.away import ALONE_DELAY, UNSENT_WAIT
 from tests.play.stage import Stage, Upstream
 
 HERE = ":irc.example 305 alice :You are no longer marked as being away"
@@ -103,6 +103,25 @@ async def test_away_while_the_network_is_down_is_told_when_it_is_back(stage: Sta
     assert upstream.heard() == []
     upstream.welcomes()
     assert upstream.heard() == ["AWAY brb"]
+
+
+async def test_what_did_not_go_out_is_told_later(stage: Stage) -> None:
+    upstream = stage.connected()
+    phone = await stage.attached()
+    upstream.room = False
+    phone.says("AWAY :at lunch")
+    phone.gets(AWAY)
+    upstream.says(":bob!b@h PRIVMSG #c :hi", ":bob!b@h INVITE alice #c")
+    upstream.room = True
+    assert upstream.heard() == []
+    stage.timers.pass_by(UNSENT_WAIT)
+    assert upstream.heard() == ["AWAY :at lunch"]
+    upstream.room = False
+    phone.says("AWAY")
+    upstream.room = True
+    phone.says("AWAY :at lunch")
+    stage.timers.pass_by(10 * UNSENT_WAIT)
+    assert upstream.heard() == []
 
 
 async def test_bytes_that_are_no_utf8_come_through_a_restart(stage: Stage) -> None:
