@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 
 from bouncer.net.layer import Layer
 
@@ -130,9 +130,9 @@ class Secured(Layer):
             self._flush()
             return False
         self._flush()
-        certificate = self._tls.get_peer_certificate(as_cryptography=True)
-        if isinstance(certificate, x509.Certificate):
-            self._shown(certificate.public_bytes(serialization.Encoding.DER))
+        certificate = self._tls.get_peer_certificate()
+        if isinstance(certificate, crypto.X509):  # its bytes: a strict parser would raise at what OpenSSL takes
+            self._shown(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate))
         self._open()
         return True
 

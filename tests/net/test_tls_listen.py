@@ -385,3 +385,23 @@ def test_a_client_may_show_any_certificate(run: Run, tmp_path: Path, version: ss
                 await writer.wait_closed()
 
     run(talk())
+
+
+def test_a_certificate_that_is_strange_inside_is_its_bytes(run: Run, tmp_path: Path) -> None:
+    """OpenSSL takes more than a strict parser does, such as a version that nobody has defined."""
+    tls = ServerTls(tmp_path / "server.pem", "bnc.example.org", ask=True)
+    pem = make_certificate("alice", datetime.now(UTC)).decode()
+    certificate, mark, key = pem.partition("-----BEGIN PRIVATE")
+    der = ssl.PEM_cert_to_DER_cert(certificate)
+    strange = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)
+    assert strange != der
+    (tmp_path / "client.pem").write_text(ssl.DER_cert_to_PEM_cert(strange) + mark + key)
+    context = trusting()
+    context.load_cert_chain(tmp_path / "client.pem")
+
+    async def talk() -> None:
+        async with Host(tls) as host, Client(host.port, context) as client:
+            await client.ping()
+            assert (await host.began.get()).peer.fingerprint == fingerprint_of(strange)
+
+    run(talk())
