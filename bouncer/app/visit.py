@@ -67,8 +67,12 @@ class Visit:
         """Lines were over the limit."""
         if self._session is not None:
             self._session.refused(count)
-        else:
+            return
+        for _ in range(count):
+            if self.over:
+                return
             self._write(self.registration.refused())
+            self._step()
 
     def writable(self) -> None:
         """The socket takes bytes again."""

@@ -32,9 +32,13 @@ from bouncer.irc.sasl import (
 )
 
 WAITING_LIMIT = 64  # lines held while a password is checked (design 2); a client that sends more is not one
+# Lines of one client before its login. The longest way in has some 50: capabilities one by one, a token in pieces, a
+# few failures. Our answers may wait in memory for who does not read them, and nobody knows yet who that is.
+LINES_LIMIT = 200
 FAILURES_LIMIT = 5  # of SASL in one connection: a client goes through its mechanisms, a person types anew; then it ends
 NETID_DIGITS = 10  # of a network's id; more are nobody's
 
+TOO_MANY = "Too many lines before the login"
 WRONG = "Wrong user or password"
 _AS_ANOTHER = "it logs in as one user to act as another; leave the authorization identity empty"
 _AMBIGUOUS = "your certificate is registered by several users; name one as authorization identity or in USER"
@@ -90,6 +94,7 @@ class Registration:
         self._exchange: SaslServer | None = None
         self._pieces = Reassembler()
         self._failures = 0
+        self._lines = 0
 
     @property
     def nick(self) -> str:
@@ -109,7 +114,9 @@ class Registration:
         if self.question is not None or self.admitted is not None:
             self.rest.append(message)
             if len(self.rest) > WAITING_LIMIT:
-                self.ended = "Too many lines before the login"
+                self.ended = TOO_MANY
+            return []
+        if self._one_too_many():
             return []
         row = _ROWS.get(message.command)
         if row is None:
@@ -121,7 +128,16 @@ class Registration:
 
     def refused(self) -> list[Message]:
         """A line was longer than the limits allow."""
+        if self._one_too_many():
+            return []
         return [self._say(numerics.ERR_INPUTTOOLONG, "Input line was too long")]
+
+    def _one_too_many(self) -> bool:
+        """Count a line; True, and it has ended, if that was one too many."""
+        self._lines += 1
+        if self._lines > LINES_LIMIT:
+            self.ended = TOO_MANY
+        return self._lines > LINES_LIMIT
 
     def answer(self, proof: Proof | None) -> list[Message]:
         """The credentials in ``question`` are right, by this proof, or wrong; the lines to send."""

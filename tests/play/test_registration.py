@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bouncer.downstream.registration import LINES_LIMIT
 from tests.play.stage import Device, Stage, sasl_plain
 
 LOGINS = (
@@ -198,3 +199,21 @@ async def test_over_long_lines_are_refused_and_the_client_stays(stage: Stage) ->
     device = await stage.attached()
     device.visit.refused(2)
     device.gets(*[":bnc.example 417 alice :Input line was too long"] * 2)
+
+
+async def test_who_asks_on_and_on_before_the_login_is_ended(stage: Stage) -> None:
+    """Else who does not read the answers would have us keep them."""
+    stage.user()
+    for said in ("CAP LS 302", "PING x", "NICK x", "AUTHENTICATE *"):
+        device = Device(stage)
+        device.says(*[said] * LINES_LIMIT)
+        assert not device.closed
+        device.says(said)
+        assert device.closed
+        assert device.lines()[-1] == "ERROR :Closing link: Too many lines before the login"
+    device = Device(stage)
+    device.visit.refused(LINES_LIMIT)
+    assert not device.closed
+    device.visit.refused(1000)
+    assert device.closed
+    assert len(device.lines()) == LINES_LIMIT + 1
