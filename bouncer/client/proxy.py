@@ -10,6 +10,7 @@ what a server that speaks first has said, and breaks on an answer that comes in 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
 from base64 import b64encode
@@ -69,8 +70,7 @@ async def open_through(proxy: Proxy, host: str, port: int, local_addr: str | Non
     try:
         sock = await open_socket(proxy.host, proxy.port, local_addr)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(f"the proxy {proxy} could not be reached: {reason}") from error
+        raise OSError(f"the proxy {proxy} could not be reached: {_of_the_system(error) or error}") from error
     try:
         if proxy.kind == "http":
             await _http_connect(sock, proxy, host, port)
@@ -85,8 +85,15 @@ async def open_through(proxy: Proxy, host: str, port: int, local_addr: str | Non
     return sock
 
 
+def _of_the_system(error: Exception) -> str:
+    """The system's words for an error of its own: a loop's begin with how it calls what it was doing."""
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)
+    return (isinstance(error, OSError) and error.strerror) or ""
+
+
 def _reason(error: Exception, proxy: Proxy) -> str:
-    text = (isinstance(error, OSError) and error.strerror) or str(error) or "its answer makes no sense"
+    text = _of_the_system(error) or str(error) or "its answer makes no sense"
     if "authentication" in text.lower():
         if proxy.user:
             return "it refused the user name and password"
