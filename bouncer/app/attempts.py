@@ -38,10 +38,11 @@ class Attempts:
     def __len__(self) -> int:
         return len(self._crowds) + len(self._names)
 
-    def wrong(self, crowd: str, name: str, now: float) -> float:
+    def wrong(self, crowd: str, name: str, now: float, *others: str) -> float:
         """Count a wrong attempt; the seconds after which to tell that it is wrong. Crowd "" is everybody's and does not
-        count."""
-        count = _count(self._names, name[:NAME_LIMIT], now)
+        count. ``others`` are names that may have been meant as well."""
+        names = {each[:NAME_LIMIT] for each in (name, *others)}
+        count = max(_count(self._names, each, now) for each in names)
         if crowd:
             count = max(count, _count(self._crowds, crowd, now))
         return min(2.0 ** (count - FREE - 1), LONGEST_WAIT) if count > FREE else 0.0

@@ -125,8 +125,12 @@ class Entrance:
     def check(self, credentials: Credentials, visit: Visit) -> None:
         """Whether it is who it says it is. It takes as long for a user that does not exist."""
         work = self._or_end(visit, self._check(credentials, visit))
-        self._checks[visit] = self._desk.spawn(work, f"login {visit.peer.address}")
-        self._checks[visit].add_done_callback(lambda done: self._checks.pop(visit, None))
+        self._checks[visit] = task = self._desk.spawn(work, f"login {visit.peer.address}")
+        task.add_done_callback(lambda done: self._checked(visit, task))
+
+    def _checked(self, visit: Visit, task: asyncio.Task[None]) -> None:
+        if self._checks.get(visit) is task:  # with its answer the client's next question may have come
+            del self._checks[visit]
 
     def left(self, visit: Visit) -> None:
         """Its client has gone: it does not keep others waiting."""
@@ -150,7 +154,7 @@ class Entrance:
         if visit.over:
             return
         if proof is None:
-            self._wrong(credentials.login, visit)
+            self._wrong(credentials, visit)
             return
         self._attempts.right(fold_name(proof.user))
         visit.verdict(proof)
@@ -191,14 +195,14 @@ class Entrance:
             self._house.replace(replace(user, scram=scram))
             self._records.put_users([account.user])
 
-    def _wrong(self, login: Login, visit: Visit) -> None:
+    def _wrong(self, credentials: Credentials, visit: Visit) -> None:
         """Tell a visit that it is wrong, later and later."""
-        peer, now = visit.peer, self._timers.now()
+        login, peer, now = credentials.login, visit.peer, self._timers.now()
         logger.warning("wrong login from %s", peer.address)
         account = self._house.account(login.user)
         if account is not None and account.sessions:
             self._notices.failed(account.user.id, peer.address)
-        wait = self._attempts.wrong(peer.crowd, fold_name(login.user), now)
+        wait = self._attempts.wrong(peer.crowd, fold_name(login.user), now, *map(fold_name, credentials.names))
         if not wait:
             visit.verdict(None)
             return

@@ -26,12 +26,14 @@ class Login:
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """Who a client says it is, and what by. ``mechanism`` is PASS, that of SASL, or CERTIFICATE for a client that said
-    nothing. ``proved``: whether the mechanism itself has found it right; None where ``password`` is to be checked."""
+    nothing. ``proved``: whether the mechanism itself has found it right; None where ``password`` is to be checked.
+    ``names`` are the users that what was said could mean, whether or not they exist: a wrong one counts for each."""
 
     login: Login
     mechanism: str
     password: str = field(default="", repr=False)
     proved: bool | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,12 @@ def parse_pass(text: str, username: str, known: Callable[[str], bool]) -> tuple[
         if known(login.user):
             return login, right
     return parse_login(username), text
+
+
+def names_in_pass(text: str, username: str) -> tuple[str, ...]:
+    """The users that a bare PASS could mean; the same whoever is known."""
+    left, colon, _ = text.partition(":")
+    return tuple(parse_login(each).user for each in ((left, username) if colon else (username,)))
 
 
 def unnamed_device(username: str, realname: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from bouncer.downstream.login import Credentials, Login, Proof, parse_login, parse_pass, unnamed_device
+from bouncer.downstream.login import Credentials, Login, Proof, names_in_pass, parse_login, parse_pass, unnamed_device
 from bouncer.irc import numerics
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
@@ -182,7 +182,7 @@ class Registration:
             return []
         if self._password is not None:
             login, password = parse_pass(self._password, self._username, self._porter.known)
-            self.question = Credentials(login, "PASS", password)
+            self.question = Credentials(login, "PASS", password, names=names_in_pass(self._password, self._username))
             return []
         owned = self._owned("") if self._fingerprint else None
         if isinstance(owned, Login):

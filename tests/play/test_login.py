@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from dataclasses import replace
@@ -31,6 +32,22 @@ class CountingPasswords(PlainPasswords):
     async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
         self.count += 1
         return await super().verify(password_hash, password, line)
+
+
+class SlowPasswords(PlainPasswords):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[asyncio.Future[bool]] = []
+
+    async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
+        self.asked.append(asyncio.get_running_loop().create_future())
+        return await self.asked[-1]
+
+
+async def loop_goes_round() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 def encoded(data: bytes) -> str:
@@ -204,7 +221,7 @@ async def test_every_wrong_login_costs_one_hash_and_reads_the_same(stage: Stage)
     tried = ("alice:wrong", f"alice:{TOKEN_TEXT}x", "nobody:secret", f"closed:{TOKEN_TEXT}", "closed:secret", "alice:")
     for number, login in enumerate(tried):
         device = Device(stage, crowd=f"192.0.2.{number}")
-        device.says(f"PASS {login}", "NICK x", "USER x 0 * :y")
+        device.says(f"PASS {login}", "NICK x", f"USER x{number} 0 * :y")
         answers.append(await device.gets_soon())
         assert passwords.count == number + 1
     assert answers == [answers[0]] * len(tried)
@@ -348,3 +365,31 @@ async def test_a_token_deleted_while_its_device_comes_in_lets_nobody_in(stage: S
     client.says("CAP END")
     assert "changed just now" in (await client.gets_soon())[-1]
     assert client.closed
+
+
+async def test_how_long_a_wrong_answer_takes_tells_nobody_who_is_there(stage: Stage) -> None:
+    """What stands left of the colon of a PASS counts as a name whether or not it is a user's."""
+    stage.user()
+    waited = {}
+    for name in ("alice", "nobody"):
+        for number in range(4):
+            client = Device(stage, crowd=f"{name} {number}")
+            client.says(f"PASS {name}/net@phone:wrong", "NICK x", f"USER {name}{number} 0 * :y")
+            await stage.settle()
+        waited[name] = not client.lines()
+    assert waited == {"alice": True, "nobody": True}
+
+
+async def test_who_hangs_up_is_not_checked_also_where_it_had_asked_before(stage: Stage) -> None:
+    stage.user()
+    stage.entrance._passwords = passwords = SlowPasswords()
+    client = began(stage, "PLAIN", crowd="")
+    client.says("AUTHENTICATE " + sasl_plain("one", "wrong"))
+    client.says("AUTHENTICATE PLAIN", "AUTHENTICATE " + sasl_plain("two", "wrong"))
+    await loop_goes_round()
+    first = passwords.asked.pop()
+    first.set_result(False)
+    await loop_goes_round()
+    client.leaves()
+    await loop_goes_round()
+    assert [asked.cancelled() for asked in passwords.asked] == [True]

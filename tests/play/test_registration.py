@@ -207,13 +207,13 @@ async def test_who_asks_on_and_on_before_the_login_is_ended(stage: Stage) -> Non
     for said in ("CAP LS 302", "PING x", "NICK x", "AUTHENTICATE *"):
         device = Device(stage)
         device.says(*[said] * LINES_LIMIT)
-        assert not device.closed
+        closed = [device.closed]
         device.says(said)
-        assert device.closed
+        assert [*closed, device.closed] == [False, True]
         assert device.lines()[-1] == "ERROR :Closing link: Too many lines before the login"
     device = Device(stage)
     device.visit.refused(LINES_LIMIT)
-    assert not device.closed
+    closed = [device.closed]
     device.visit.refused(1000)
-    assert device.closed
+    assert [*closed, device.closed] == [False, True]
     assert len(device.lines()) == LINES_LIMIT + 1
