@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -30,6 +31,8 @@ TEXT, BINARY = Subprotocol("text.ircv3.net"), Subprotocol("binary.ircv3.net")
 _CODES = {TEXT: Opcode.TEXT, BINARY: Opcode.BINARY}
 _FIN = 0x80
 _TWO_BYTES, _EIGHT_BYTES = 126, 127  # lengths that say that the length follows (RFC 6455 section 5.2)
+
+_LINE_ENDS = re.compile(rb"[\r\n]+")
 
 _quiet = logging.getLogger(f"{__name__}.frames")
 _quiet.setLevel(logging.CRITICAL)  # it tells of each connection and each refusal, which is a stranger's to decide
@@ -218,7 +221,7 @@ class WebSocket(Layer):
         if self._kind_open:
             self._kind_open = False
             self._frames = _FRAMES[kind]
-        lines.append((utf8(data) if kind is Opcode.TEXT else data) + b"\r\n")
+        lines.append(_one_line(utf8(data) if kind is Opcode.TEXT else data) + b"\r\n")
 
     def _put_out(self) -> None:
         """Write what the protocol has to say of itself, and its end."""
@@ -260,6 +263,12 @@ class WebSocket(Layer):
 def _choose(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
     """The client's order counts; one that names none of ours goes on without (IRCv3 leaves that to us)."""
     return next((each for each in offered if each in _CODES), None)
+
+
+def _one_line(data: bytes) -> bytes:
+    """A message as the one line that it is: what would begin a second one is a space."""
+    line = data.strip(b"\r\n")
+    return _LINE_ENDS.sub(b" ", line) if b"\n" in line or b"\r" in line else line
 
 
 def utf8(data: bytes) -> bytes:

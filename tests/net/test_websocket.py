@@ -217,6 +217,61 @@ def test_fragments_and_pings_are_taken(play: Run) -> None:
     play(talk())
 
 
+@pytest.mark.parametrize(
+    ("sent", "heard"),
+    [
+        ("PING one\nQUIT", b"PING one QUIT"),
+        ("PING one\r\nQUIT\r\n", b"PING one QUIT"),
+        ("PING one\rQUIT", b"PING one QUIT"),
+        ("\nPING one\n\n", b"PING one"),
+    ],
+)
+def test_a_message_is_one_line(play: Run, sent: str, heard: bytes) -> None:
+    """A page that puts in what somebody typed or pasted does not say a second command by it."""
+
+    async def talk() -> None:
+        async with listening() as host:
+            for kind, data in ((TEXT, sent), (BINARY, sent.encode())):
+                async with host.client(kind) as client:
+                    await client.send(data)
+                    await client.send("PING last" if kind is TEXT else b"PING last")
+                    while str(await client.recv(decode=True)) != "PING last":
+                        pass
+                    assert (await host.began.get()).said == [heard, b"PING last"]
+
+    play(talk())
+
+
+def test_frames_are_the_same_however_they_are_cut(play: Run) -> None:
+    frames = [
+        b"\x81\x86\0\0\0\0PING a",
+        b"\x01\x83\1\2\3\4" + bytes(a ^ b for a, b in zip(b"PIN", b"\1\2\3", strict=True)),
+        b"\x89\x80abcd",
+        b"\x80\x83\0\0\0\0G b",
+        b"\x81\xfe\x00\x87\0\0\0\0PING :" + b"c" * 129,
+        b"\x88\x82\0\0\0\0\x03\xe8",
+    ]
+    stream = UPGRADE + b"".join(frames)
+
+    async def talk() -> None:
+        async with listening() as host:
+            for size in (1, 2, 3, 5, 7, 64):
+                reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
+                writer.write(UPGRADE)
+                await reader.readuntil(b"\r\n\r\n")
+                rest = stream[len(UPGRADE) :]
+                for start in range(0, len(rest), size):
+                    writer.write(rest[start : start + size])
+                    await turn()
+                echo = await host.began.get()
+                assert await echo.ended == "connection closed by the client"
+                assert echo.said == [b"PING a", b"PING b", b"PING :" + b"c" * 129]
+                await reader.read()
+                writer.close()
+
+    play(talk())
+
+
 def test_a_line_too_long_is_answered_and_a_message_much_too_long_ends_it(play: Run) -> None:
     async def talk() -> None:
         async with listening() as host, host.client(TEXT) as client:
