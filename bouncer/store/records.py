@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from bouncer.model.records import (
     Channel,
@@ -35,18 +35,27 @@ _USER_COLUMNS = frozenset({"id", "name", "networks"})  # kept apart from the JSO
 _NETWORK_COLUMNS = frozenset({"id", "name", "channels"})
 _CHANNEL_COLUMNS = frozenset({"name", "key", "detached"})
 
+T = TypeVar("T", Endpoint, SaslLogin, Flood, Limits, Token, ClientCertificate)
+
+
+def _part(noun: type[T], found: Mapping[str, Any]) -> T:
+    """A part of a setting, without what this program does not know of it."""
+    known = {field.name for field in fields(noun)}
+    return noun(**{name: value for name, value in found.items() if name in known})
+
+
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
-    "servers": lambda found: tuple(Endpoint(**endpoint) for endpoint in found),
+    "servers": lambda found: tuple(_part(Endpoint, each) for each in found),
     "alternative_nicks": tuple,
     "connect_commands": tuple,
-    "sasl": lambda found: SaslLogin(**found) if found else None,
-    "flood": lambda found: Flood(**found),
+    "sasl": lambda found: _part(SaslLogin, found) if found else None,
+    "flood": lambda found: _part(Flood, found),
     "ignore": tuple,
     "unlogged": tuple,
     "highlights": tuple,
-    "limits": lambda found: Limits(**found),
-    "tokens": lambda found: tuple(Token(**token) for token in found),
-    "certificates": lambda found: tuple(ClientCertificate(**certificate) for certificate in found),
+    "limits": lambda found: _part(Limits, found),
+    "tokens": lambda found: tuple(_part(Token, each) for each in found),
+    "certificates": lambda found: tuple(_part(ClientCertificate, each) for each in found),
 }
 
 
