@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import inf
 from types import MappingProxyType
 
+from bouncer.core.alarm import Alarm
 from bouncer.core.wishes import Wishes
 from bouncer.irc.fit import fit_text
 from bouncer.irc.message import Message
 from bouncer.model.highlight import Highlight
-from bouncer.model.ports import Cancellable, Timers
+from bouncer.model.ports import Timers
 from bouncer.model.records import HIGHLIGHT, MESSAGE, NONE, Channel
 from bouncer.model.state import CHANNELS_LIMIT, ChannelState, NetworkState
 
@@ -51,8 +52,7 @@ class Detached:
         self._highlight: Highlight | None = None  # made when first needed
         self._rules: dict[str, Channel | None] = {}  # by name as the network spells it
         self._since: dict[str, float] = {}  # folded names of those that are to detach by themselves -> last activity
-        self._alarm: Cancellable | None = None
-        self._alarm_at = inf
+        self._alarm = Alarm(timers, self._ring)
 
     def reconfigure(self, words: tuple[str, ...]) -> None:
         """The wishes are others now, or folded otherwise; ``words`` are the user's highlights."""
@@ -133,7 +133,6 @@ class Detached:
             self.reason = BY_REQUEST
 
     def _ring(self) -> None:
-        self._alarm, self._alarm_at = None, inf
         now = self._timers.now()
         for folded in [each for each in self._since if self._due(each) <= now]:
             self._since.pop(
@@ -147,13 +146,7 @@ class Detached:
         self._arm()
 
     def _arm(self) -> None:
-        due = min(map(self._due, self._since), default=inf)
-        if due == self._alarm_at:
-            return
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm_at = due
-        self._alarm = self._timers.at(due, self._ring) if due < inf else None
+        self._alarm.set(min(map(self._due, self._since), default=inf))
 
     def _due(self, folded: str) -> float:
         channel = self._rule(folded)

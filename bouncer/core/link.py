@@ -8,36 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from math import inf
 from types import MappingProxyType
 
-from bouncer.core.away import Away
+from bouncer.core.channels import REACTIONS, Channels
 from bouncer.core.ctcp import Ctcp
-from bouncer.core.detached import DETACH, OF_PEOPLE, Detached
-from bouncer.core.joins import CANNOT_JOIN, SERVICES, Joins, logs_in
+from bouncer.core.detached import OF_PEOPLE
+from bouncer.core.joins import SERVICES, logs_in
+from bouncer.core.outbox import Outbox
+from bouncer.core.presence import Presence
 from bouncer.core.screening import Screening
-from bouncer.core.screens import Screens
-from bouncer.core.status import LinkStatus, Phase, printable
-from bouncer.core.wishes import Wishes
+from bouncer.core.status import LinkStatus, Phase, obituary, printable
 from bouncer.downstream.place import Attached
-from bouncer.downstream.welcome import joined, note, supports, welcome
+from bouncer.downstream.welcome import note, supports, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
-from bouncer.irc.fit import pack
 from bouncer.irc.message import Message
-from bouncer.irc.modes import parse_channel_modes
 from bouncer.model.entry import NOBODY, TEXT_KINDS, Entry, Kind
 from bouncer.model.log import Log
-from bouncer.model.ports import Archive, Cancellable, Timers, Uplink
+from bouncer.model.ports import Archive, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
 from bouncer.model.state import ChannelState, NetworkState
-from bouncer.upstream.asks import Asks
-from bouncer.upstream.labels import LABEL_CAPS, UNLABELLED, labelled
+from bouncer.upstream.clock import said_at
 from bouncer.upstream.tracked import SHOWN, Effect, Row
 
-TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than a day is wrong (design 3.3)
-WAITING_LIMIT = 1000  # lines that wait for the pacer; at a line in 2 s that is half an hour, more is refused
 DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that has fallen behind most is forgotten
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
@@ -46,7 +39,6 @@ SECRET_TARGETS = SERVICES
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
 OUR_QUESTIONS = frozenset({"ISON", "NICK", "MONITOR", "JOIN"})
-PART_BUDGET = 400  # bytes of channels in one PART: 512 less the command, CRLF and some words
 
 
 class Link:
@@ -82,20 +74,12 @@ class Link:
         self._hostname = hostname
         self._version = version
         self._keep = keep
-        self._waiting: dict[int, tuple[Message, Attached]] = {}  # by identity: lines on their way through the pacer
-        self._asks: Asks[object] = Asks()  # by session; NOBODY asks for what only we want to know
-        self._watched = False  # whether a client has said MONITOR on this connection, and not only we
         self._ctcp = Ctcp(version)
-        self._wishes = Wishes(self.state.isupport.fold, self._keep_channels)
-        self._screens = Screens(self._wishes)
-        self._joins = Joins(self._wishes, network.id)
-        self._detached = Detached(self._wishes, timers, self._mention, lambda name: name in self.state.channels)
+        self._channels = Channels(self, network, timers, say=self._send_own, show=self._show, keep=self._keep_channels)
+        self._outbox = Outbox(self, self._send_own)
+        self._presence = Presence(network, timers, say=self._send_own, keep=self._keep_away)
         self._screening = Screening((), (), self.state.isupport.fold)
         self._guarded = False  # whether any line is to be held against the rules of these two
-        self._away = Away(network.away_text, network.away, timers.now())
-        self._stirred = False  # something has happened that may make something due
-        self._alarm: Cancellable | None = None
-        self._alarm_at = inf
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
@@ -116,7 +100,7 @@ class Link:
     @property
     def channels(self) -> CaseMap[ChannelState]:
         """What is on the clients' screens."""
-        return self._screens.over(self.state.channels)
+        return self._channels.shown
 
     @property
     def server(self) -> str:
@@ -139,26 +123,24 @@ class Link:
 
     def is_detached(self, channel: str) -> bool:
         """Whether a channel is kept from the clients' screens."""
-        return self._wishes.is_detached(channel)
+        return self._channels.is_detached(channel)
 
     def attach(self, session: Attached, position: int) -> None:
         """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
         self.sessions.append(session)
-        self._away.attached(session)
         greeting = b"".join(session.rendered(message) for message in welcome(self, self._version, session.arrival.nick))
         session.start(greeting, position)
         if self.down:
             session.reply(self._note(f"{self.down}."))
-        self._away_changed()
+        self._presence.attached(session)
 
     def detach(self, session: Attached) -> None:
         """A session has ended."""
         if session in self.sessions:
             self.sessions.remove(session)
             self.confirm(session)
-            self._away.detached(session, self._timers.now())
-            self._away_changed()
-        self._asks.gone(session, NOBODY)
+            self._presence.detached(session)
+        self._outbox.asks.gone(session, NOBODY)
         self.log.trim()
 
     def confirm(self, session: Attached) -> None:
@@ -184,14 +166,15 @@ class Link:
 
     def receive(self, messages: Sequence[Message], now: float) -> None:
         """The lines of one read: into the picture, into the log, then to all who follow it."""
-        state, log, tracked, wishes, screens = self.state, self.log, self._tracked, self._wishes, self._screens
+        state, log, tracked = self.state, self.log, self._tracked
+        channels, asks = self._channels, self._outbox.asks
         stamp = self._stamp(now)
         kept: list[Entry] = []
         for message in messages:
             guarded = self._guarded
             if guarded and self._screening.ignores(message) and not state.is_me(message.nick):
                 continue
-            hushed = guarded and message.command in OF_PEOPLE and self._is_hushed(message.nick)
+            hushed = guarded and message.command in OF_PEOPLE and channels.hides(message.nick)
             row = tracked.get(message.command)
             effect: Effect = row(state, message) if row is not None else SHOWN
             if effect is None:
@@ -200,14 +183,14 @@ class Link:
                     reaction(self, message)
                 continue
             kind, target = effect
-            if guarded and self._detached.listening and kind in TEXT_KINDS:
-                self._detached.heard(message, target, state)
-            unseen = hushed or (bool(screens or wishes.detached) and screens.is_unseen(state, message, target))
-            time = self._said_at(message, stamp, now) if message.tagtext else stamp
+            if guarded and kind in TEXT_KINDS and channels.listening:
+                channels.heard(message, target)
+            unseen = hushed or ((guarded or channels.returning) and channels.is_unseen(message, target))
+            time = said_at(message, stamp, now) if message.tagtext else stamp
             only: object = NOBODY if unseen else None
             if not kind:
-                if self._asks:
-                    only = self._asks.answer(message, state.isupport.fold, now) or only
+                if asks:
+                    only = asks.answer(message, state.isupport.fold, now) or only
                 if message.command == "PRIVMSG" and only is not NOBODY:
                     self._asked_by_ctcp(message, now)
             if guarded and not self._screening.keeps(target):
@@ -216,37 +199,20 @@ class Link:
                 entry = log.append(message, time, kind, target, only=only)
                 if kind:
                     kept.append(entry)
-            reaction = _REACTIONS.get(message.command)
-            if reaction is not None:
-                reaction(self, message)
+            changes = REACTIONS.get(message.command)
+            if changes is not None:
+                changes(channels, message)
         if kept:
             self._archive.append(self.network.id, kept)
-        if state.isupport.fold is not wishes.fold:
+        if state.isupport.fold is not channels.fold:
             self._refold()
-        if screens:
-            self._show(screens.returned(state, self.server))
-        if self._stirred:
-            self._act()
+        channels.settle()
         log.wake()
 
     def _stamp(self, now: float) -> int:
         stamp = max(int(now * 1000), self.log.last_time)
         self.log.last_time = stamp
         return stamp
-
-    def _said_at(self, message: Message, stamp: int, now: float) -> int:
-        text = message.tags.get("time")
-        if not text:
-            return stamp
-        try:
-            time = round(datetime.fromisoformat(text).timestamp() * 1000)
-        except (ValueError, OverflowError, OSError):
-            return stamp
-        return time if abs(time - now * 1000) < TRUSTED_SKEW_MS else stamp
-
-    def _is_hushed(self, nick: str) -> bool:
-        """Whether a line about a person is about one whom no client sees; to be asked while we still know them."""
-        return bool(self._wishes.detached) and not self.state.is_me(nick) and self._detached.hides(nick, self.channels)
 
     def publish(self, messages: Iterable[Message]) -> None:
         """Show lines of our own to all attached clients; they are not kept."""
@@ -263,19 +229,12 @@ class Link:
         """A NOTICE of ours to all attached clients."""
         self.publish([self._note(text)])
 
-    def _mention(self, text: str) -> None:
-        """Like :meth:`tell`, in the middle of a burst; for those who are there."""
-        if self.sessions:
-            self._show([self._note(text)])
-
     def _note(self, text: str) -> Message:
         return note(self.state.nick, text)
 
     def _refold(self) -> None:
         """The network has another case mapping than we took it to have."""
-        fold = self.state.isupport.fold
-        self._screens.refold(fold)
-        self._joins.refold(fold)
+        self._channels.refold(self.user)
         self._set_rules()
 
     # --- what a line changes for us
@@ -304,272 +263,52 @@ class Link:
 
     def _came_or_went(self, message: Message) -> None:
         """A nick that is watched; if by us alone, nobody has asked."""
-        if self._watched:
+        if self._outbox.watching:
             self._show([message])
 
     def _batched(self, message: Message) -> None:
-        self._asks.batch(message, self._timers.now())
+        self._outbox.asks.batch(message, self._timers.now())
 
     def _acknowledged(self, message: Message) -> None:
-        self._asks.acknowledged(message)
-
-    def _joined(self, message: Message) -> None:
-        if self.state.is_me(message.nick):
-            name = message.param(0)
-            sent_to = self._wishes.forward_of(name)
-            self._joins.joined(name)
-            self._detached.stirred(name)
-            if sent_to not in self.state.channels:
-                self._take_from_screens(sent_to, f"{name} has let us in again")
-            self._stirred = True
-
-    def _parted(self, message: Message) -> None:
-        if self.state.is_me(message.nick):
-            name = message.param(0)
-            known = self._wishes.find(name)
-            if known is not None and known.sticky:
-                self._out(name, "taken out of it by the network")
-            else:
-                self._forget(name)
-                self._out(name, "")
-
-    def _kicked(self, message: Message) -> None:
-        if self.state.is_me(message.param(1)):
-            by, words = message.nick, message.param(2)
-            self._out(message.param(0), f"kicked by {by}: {words}" if words not in ("", by) else f"kicked by {by}")
-
-    def _out(self, name: str, words: str) -> None:
-        """We are not in a channel any more. ``words`` say why, "" if the user wants it so."""
-        now = self._timers.now()
-        self._screens.drop(name)
-        if words:
-            self._joins.kicked(name, words, now)
-        self._joins.left(now)
-        self._stirred = True
-
-    def _forget(self, name: str) -> None:
-        """The user does not want to be in that channel any more."""
-        self._screens.drop(name)
-        self._wishes.forget(name)
-
-    def _cannot_join(self, message: Message) -> None:
-        name = message.param(1)
-        if not self.state.isupport.is_channel(name) or name in self.state.channels:
-            return  # some of these numerics have other uses
-        for shown in (name, self._wishes.forward_of(name)):
-            if shown not in self.state.channels:
-                self._take_from_screens(shown, f"Could not join again: {message.params[-1]}")
-        self._joins.refused(message, self._timers.now())
-        self._stirred = True
-
-    def _invited(self, message: Message) -> None:
-        if self.state.is_me(message.param(0)) and message.param(1) not in self.state.channels:
-            self._joins.invited(message.param(1), self._timers.now())
-            self._stirred = True
-
-    def _mode_changed(self, message: Message) -> None:
-        target, letters = message.param(0), message.param(1)
-        if target in self.state.channels:
-            if "k" in letters:
-                for change in parse_channel_modes(message.params[1:], self.state.isupport):
-                    if change.mode == "k" and (change.arg or not change.add):
-                        self._wishes.rekeyed(target, (change.arg or "") if change.add else "")
-        elif "r" in letters and "r" in self.state.umodes and self.state.is_me(target):
-            self._logged_in(message)
-
-    def _logged_in(self, message: Message) -> None:
-        """Services know us: by their word, or by the mode that networks have for that."""
-        self._joins.logged_in(self._timers.now())
-        self._stirred = True
-
-    def _renamed(self, message: Message) -> None:
-        """A channel has another name: for clients one is left, and another joined."""
-        old, new = message.param(0), message.param(1)
-        channel = self.state.channels.get(new)
-        if channel is None:
-            return
-        hidden = self.is_detached(old)
-        self._joins.renamed(old, new)
-        if not hidden:
-            words = f"Renamed to {new} {message.param(2)}".rstrip()
-            self._show([Message.lenient("PART", old, words, source=self.state.source)])
-            self._show(joined(self, channel))
+        self._outbox.asks.acknowledged(message)
 
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
         self._keep(replace(self.network, channels=channels))
 
-    # --- what is due
-
-    def _act(self) -> None:
-        """Say what is due to be said now, and have one timer for the rest, if there is any."""
-        self._stirred = False
-        due = inf
-        if self.state.registered and self.uplink is not None:
-            now = self._timers.now()
-            for line in self._joins.lines(now, self.state.channels, self.state.isupport.targmax("JOIN")):
-                self._send_own(line)
-            away = self._away.line(now)
-            if away is not None and not self._send_own(away):
-                self._away.unsent(now)
-            due = min(self._joins.due_at, self._away.due_at)
-        if due == self._alarm_at:
-            return
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._timers.at(due, self._ring) if due < inf else None
-        self._alarm_at = due
-
-    def _ring(self) -> None:
-        self._alarm, self._alarm_at = None, inf
-        self._act()
-
-    def _away_changed(self) -> None:
-        """A device has come, gone or spoken: keep what the user has said, and tell the network."""
-        if self._away.text != self.network.away_text:
-            self._keep(replace(self.network, away_text=self._away.text))
-        self._act()
+    def _keep_away(self, text: str) -> None:
+        self._keep(replace(self.network, away_text=text))
 
     # --- towards the network
 
     def send(self, session: Attached, message: Message) -> None:
         """Pass a client's line on, at the network's pace, or refuse it at once with the reason."""
         rule = _OUR_BUSINESS.get(message.command)
-        if rule is not None:
-            rest = rule(self, session, message)
-            if rest is None:
-                return
-            message = rest
-        down = self.down
-        if down:
-            session.say(numerics.ERR_CANNOTSENDTOCHAN, message.param(0) or "*", f"Not sent: {down}")
-            return
-        out = self._outgoing(message)
-        if out is None:
-            return
-        out = self._labelled(out)
-        self._waiting[id(out)] = (out, session)
-        if len(self._waiting) > WAITING_LIMIT or self.uplink is None or not self.uplink.send(out):
-            self._waiting.pop(id(out), None)
-            session.reply(self._note(f"Not sent, too much is waiting already: {_quoted(out)}"))
+        for line in (message,) if rule is None else rule(self, session, message):
+            self._outbox.pass_on(session, line)
 
-    def _labelled(self, message: Message) -> Message:
-        """The line with a label to know its answer by, where the network takes labels."""
-        if self.state.caps >= LABEL_CAPS and message.command not in UNLABELLED:
-            return labelled(message, self._asks.next_label())
-        return message
+    def _away_said(self, session: Attached, message: Message) -> Sequence[Message]:
+        self._presence.said(session, message)
+        return ()
 
-    # --- what a client says that is ours to see to first; what is left of it goes to the network
+    def _join_said(self, session: Attached, message: Message) -> Sequence[Message]:
+        return self._channels.join_said(session, message)
 
-    def _away_said(self, session: Attached, message: Message) -> Message | None:
-        """One device is away or back: the network is told if that changes what is true of the user."""
-        told = self._away.told
-        self._away.said(session, message.param(0))
-        self._away_changed()
-        if self._away.told != told:
-            return None  # the network answers, and to all
-        if message.param(0):
-            session.say(numerics.RPL_NOWAWAY, "You have been marked as being away")
-        else:
-            session.say(numerics.RPL_UNAWAY, "You are no longer marked as being away")
-        return None
+    def _part_said(self, session: Attached, message: Message) -> Sequence[Message]:
+        return self._channels.part_said(session, message)
 
-    def _part_said(self, session: Attached, message: Message) -> Message | None:
-        """Sticky channels are not left. Those that we are not in, but will be or were, are left at once."""
-        names = [name for name in message.param(0).split(",") if name]
-        if message.param(1).strip().casefold() == DETACH:
-            self._detach_said(session, names)
-            return None
-        leaving = [name for name in names if not self._stays(session, name)]
-        gone = [name for name in leaving if name not in self.state.channels]
-        for name in gone:
-            self._take_from_screens(name, message.param(1))
-            self._forget(name)
-        if gone:
-            self.log.wake()
-        if self.down or not leaving:
-            return None
-        if len(leaving) == len(names):
-            return message
-        return Message.lenient("PART", ",".join(leaving), *message.params[1:])
-
-    def _detach_said(self, session: Attached, names: Sequence[str]) -> None:
-        """Channels are only to go from the screens."""
-        here = self.channels
-        for name in names:
-            if name not in here:
-                session.say(numerics.ERR_NOTONCHANNEL, name, "You're not on that channel")
-        self._detached.detach(here[name].name for name in names if name in here)
-
-    def _stays(self, session: Attached, name: str) -> bool:
-        """Whether a channel is sticky. Who wanted to leave it is told so, and gets it back in case it has closed it."""
-        known = self._wishes.find(name)
-        if known is None or not known.sticky:
-            return False
-        session.reply(
-            self._note(
-                f"{name} is sticky and was not left; "
-                f"`channel update {self.network.name}/{known.name} sticky=no` lets you leave it"
-            )
-        )
-        channel = self.channels.get(name)
-        if channel is not None and not self.is_detached(name):
-            session.reply_lines(b"".join(session.rendered(line) for line in joined(self, channel)))
-        return True
-
-    def _join_said(self, session: Attached, message: Message) -> Message | None:
-        names, keys = message.param(0).split(","), message.param(1).split(",")
-        if names == ["0"]:  # RFC 2812 section 3.2.1: leave all channels
-            for line in pack(list(self.channels), PART_BUDGET, ","):
-                self.send(session, Message.lenient("PART", line))
-            return None
-        if " " in message.param(1):
-            session.say(numerics.ERR_BADCHANNELKEY, names[0], "Not sent: a channel's key can't have spaces")
-            return None
-        if self.down:
-            channels = [name for name in names if self.state.isupport.is_channel(name)]
-            self._wishes.asked(channels, ())
-            for name in self._wishes.add(channels, keys):
-                session.reply(self._note(f"{self.down}. {name} will be joined when it is."))
-            return None
-        self._wishes.asked(names, keys)
-        # all joined: they were detached, and are on the screens again
-        return None if all(name in self.state.channels for name in names) else message
-
-    def _take_from_screens(self, name: str, reason: str) -> None:
-        """Leave a channel that we are not in."""
-        self._show(self._screens.take(name, reason, self.state.source))
-
-    def _outgoing(self, message: Message) -> Message | None:
-        """The line with only those tags that the network takes; None if nothing is left of it, or it comes late."""
-        if message.command == "NOTICE" and self._ctcp.is_late(message, self.state.isupport.fold, self._timers.now()):
-            return None
-        if message.source:  # who a client is, the network knows; what it calls itself is dropped
-            message = Message.parse(message.body.partition(b" ")[2])
-        if "message-tags" in self.state.caps:
-            tags = {
-                tag: value
-                for tag, value in message.tags.items()
-                if tag[:1] == "+" and not value.startswith("bnc-")  # a msgid of ours means nothing there
-            }
-            if tags == message.tags:
-                return message
-            return message.replace(tags=tags) if tags or message.command != "TAGMSG" else None
-        if message.command == "TAGMSG":
-            return None
-        return Message.parse(message.body) if message.tagtext else message
+    def _notice_said(self, session: Attached, message: Message) -> Sequence[Message]:
+        late = self._ctcp.is_late(message, self.state.isupport.fold, self._timers.now())
+        return () if late else (message,)
 
     def sent(self, messages: Sequence[Message], now: float) -> None:
         """Lines have gone out to the network: what the user said is said from now on."""
         stamp = self._stamp(now)
         kept: list[Entry] = []
         for message in messages:
-            found = self._waiting.pop(id(message), None)
-            if found is None:
+            session = self._outbox.sent(message, now)
+            if session is None:
                 self._note_own(message, now)
                 continue
-            session = found[1]
-            self._asks.note(message, session, self.state.isupport.fold, now)
-            self._watched = self._watched or message.command == "MONITOR"
             if message.command not in OWN_TEXT or (len(message.params) < 2 and message.command != "TAGMSG"):
                 continue  # not text, or text without a word, which is refused
             for target in filter(None, message.param(0).split(",")):
@@ -583,8 +322,8 @@ class Link:
     def _note_own(self, message: Message, now: float) -> None:
         """A line of ours has gone out; where it is answered, see for whom."""
         if message.command in OUR_QUESTIONS:
-            known = message.command != "JOIN" or self._joins.are_retries(message.param(0).split(","))
-            self._asks.note(message, NOBODY if known else None, self.state.isupport.fold, now)
+            known = message.command != "JOIN" or self._channels.are_retries(message)
+            self._outbox.asks.note(message, NOBODY if known else None, self.state.isupport.fold, now)
 
     def _said(self, message: Message, target: str, session: Attached, stamp: int) -> Entry:
         state = self.state
@@ -597,7 +336,7 @@ class Link:
             kind = Kind.NONE
         conversation = state.isupport.strip_status(target)
         if self._guarded:
-            self._detached.stirred(conversation)
+            self._channels.spoken(conversation)
             kind = kind if self._screening.keeps(conversation) else Kind.NONE
         only = NOBODY if self.is_detached(conversation) else None
         return self.log.append(said, stamp, kind, conversation, device=session.device, origin=session, only=only)
@@ -608,9 +347,8 @@ class Link:
         """A connection stands; registration begins. It starts a new picture."""
         self.state = NetworkState(self._told_nick)
         self._refold()
-        self._asks = Asks()
-        self._watched = False
-        self._away.opened()
+        self._outbox.opened()
+        self._presence.opened()
         self.phase = Phase("connecting", self._timers.now(), server=server)
 
     def registered(self, login_failure: str = "") -> None:
@@ -629,21 +367,16 @@ class Link:
         for line in commands:
             self._send_own(line)
         known = bool(self.state.account) or "r" in self.state.umodes
-        self._joins.begin(self._timers.now(), hold=not known and any(map(logs_in, commands)))
-        self._act()
+        self._channels.begin(hold=not known and any(map(logs_in, commands)))
+        self._presence.begin()
 
     def join_wanted(self) -> None:
         """JOIN the channels that the user wants and that are not waiting for something."""
-        self._act()
+        self._channels.act()
 
     def leave(self, names: Iterable[str]) -> None:
         """PART channels that the user does not want any more."""
-        for name in names:
-            for each in filter(None, (name, self._wishes.forward_of(name))):
-                if each in self.state.channels:
-                    self._send_own(Message.lenient("PART", each))
-                else:
-                    self._take_from_screens(each, "")
+        self._channels.leave(names)
         self.log.wake()
 
     def _send_own(self, message: Message) -> bool:
@@ -652,54 +385,33 @@ class Link:
     def closed(self, phase: Phase) -> None:
         """The connection has ended, or could not be made. Channels stay on the clients' screens."""
         state = self.state
+        self._channels.ended()
+        self._presence.ended()
         if state.registered:
-            self._screens.keep(state.channels)
             self._told_nick = state.nick
-            waiting = list(self._waiting.values())
-            self._waiting.clear()
             state.registered = False
             state.channels = CaseMap(state.isupport.fold)
-            for message, session in waiting:
-                session.reply(self._note(f"Not sent, the connection ended: {_quoted(message)}"))
+            self._outbox.ended()
         repeated = self._was_down and phase.reason == self.phase.reason
         self.phase = phase
         self._was_down = True
-        self._joins.ended()
-        self._act()
         if not repeated:
-            self.tell(self._obituary(phase))
-
-    def _obituary(self, phase: Phase) -> str:
-        text = f"Disconnected from {self.network.name}: {phase.reason.rstrip('.') or 'the connection ended'}."
-        if phase.next_try:
-            wait = max(0, round(phase.next_try - self._timers.now()))
-            text += f" Next try in {wait} s."
-        return text
+            self.tell(obituary(self.network.name, phase, self._timers.now()))
 
     def reconfigure(self, user: User, network: Network) -> None:
         """The user's or network's settings are these now."""
         self.user, self.network = user, network
-        wishes = self._wishes
-        before = wishes.detached
-        self._joins.reconfigure(network.channels)
+        self._presence.reconfigure(network)
+        changed = self._channels.reconfigure(user, network)
         self._set_rules()
-        self._away.alone = network.away
-        if before == wishes.detached:
-            return
-        for name, channel in self.channels.items():
-            was, now = wishes.fold(name) in before, wishes.is_detached(name)
-            if now and not was:
-                self._show([Message.lenient("PART", name, self._detached.reason, source=self.state.source)])
-            elif was and not now and wishes.find(name) is not None:
-                self._show(joined(self, channel))
-        self.log.wake()
+        if changed:
+            self.log.wake()
 
     def _set_rules(self) -> None:
         """What the user wants hidden, not kept, or told is this from now on."""
         user, network = self.user, self.network
         self._screening = Screening((*user.ignore, *network.ignore), network.unlogged, self.state.isupport.fold)
-        self._detached.reconfigure(user.highlights)
-        self._guarded = bool(self._screening or self._wishes.detached) or self._detached.listening
+        self._guarded = bool(self._screening) or self._channels.guarded
 
     def status(self) -> LinkStatus:
         """What is to be said of this link."""
@@ -712,41 +424,26 @@ class Link:
             phase.since,
             printable(phase.reason),
             phase.next_try,
-            tuple(self._joins.status(self.state.channels)),
+            self._channels.status(),
             devices,
         )
 
 
-def _quoted(message: Message) -> str:
-    """What was not sent, as far as it can be shown: text, or else the command only (it may hold a password)."""
-    return message.params[-1] if message.command in OWN_TEXT and message.params else message.command
-
-
-_REACTIONS: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
-    {
-        "JOIN": Link._joined,
-        "PART": Link._parted,
-        "KICK": Link._kicked,
-        "MODE": Link._mode_changed,
-        "INVITE": Link._invited,
-    }
-    | dict.fromkeys(CANNOT_JOIN, Link._cannot_join)
-)
 # To lines that no client sees.
 _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
     {
         numerics.RPL_WELCOME: Link._named,
         numerics.RPL_ENDOFMOTD: Link._greeted,
         numerics.ERR_NOMOTD: Link._greeted,
-        numerics.RPL_LOGGEDIN: Link._logged_in,
+        numerics.RPL_LOGGEDIN: lambda link, message: link._channels.logged_in(message),
         numerics.RPL_MONONLINE: Link._came_or_went,
         numerics.RPL_MONOFFLINE: Link._came_or_went,
         "BATCH": Link._batched,
         "ACK": Link._acknowledged,
-        "RENAME": Link._renamed,
+        "RENAME": lambda link, message: link._channels.renamed(message),
     }
 )
 # What a client may say that is ours to see to, also while the network is away.
-_OUR_BUSINESS: Mapping[str, Callable[[Link, Attached, Message], Message | None]] = MappingProxyType(
-    {"AWAY": Link._away_said, "JOIN": Link._join_said, "PART": Link._part_said}
+_OUR_BUSINESS: Mapping[str, Callable[[Link, Attached, Message], Sequence[Message]]] = MappingProxyType(
+    {"AWAY": Link._away_said, "JOIN": Link._join_said, "NOTICE": Link._notice_said, "PART": Link._part_said}
 )

@@ -43,3 +43,11 @@ class LinkStatus:
     next_try: float
     channels: tuple[ChannelStatus, ...]
     devices: tuple[str, ...]
+
+
+def obituary(network: str, phase: Phase, now: float) -> str:
+    """What is said of a connection that has ended, in this phase at this time (seconds)."""
+    text = f"Disconnected from {network}: {phase.reason.rstrip('.') or 'the connection ended'}."
+    if phase.next_try:
+        text += f" Next try in {max(0, round(phase.next_try - now))} s."
+    return text

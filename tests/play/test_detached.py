@@ -85,6 +85,16 @@ async def test_what_is_told_is_not_kept(stage: Stage) -> None:
     assert not [line for line in await desk.gets_soon() if "hello" in line and "bouncer!" in line]
 
 
+async def test_what_was_told_to_nobody_is_not_told_later(stage: Stage) -> None:
+    upstream, phone = await in_channel(stage, detached=True, relay=MESSAGE)
+    phone.leaves()
+    upstream.says(":bob!b@h PRIVMSG #c :hello", ":bob!b@h PRIVMSG alice :hello")
+    phone = await stage.device("alice@phone")
+    assert [line for line in await phone.gets_soon() if line.endswith("hello")] == [
+        ":bob!b@h PRIVMSG alice :[2023-11-14 22:13:20] hello"
+    ]
+
+
 async def test_actions_and_notices_are_told_as_such(stage: Stage) -> None:
     upstream, phone = await in_channel(stage, detached=True, relay=MESSAGE)
     upstream.says(":bob!b@h PRIVMSG #c :\x01ACTION waves\x01", ":bob!b@h NOTICE #c :beep", ":bob!b@h TAGMSG #c")

@@ -331,5 +331,5 @@ async def test_what_is_remembered_of_channels_is_bounded(stage: Stage) -> None:
             f":bob!b@h KICK #k{number} alice",
         )
     assert [each.name for each in status(upstream)] == ["#a"]
-    assert len(upstream.link._wishes._forwards) == 1
-    assert len(upstream.link._joins._troubles) == 1
+    assert len(upstream.link._channels._wishes._forwards) == 1
+    assert len(upstream.link._channels._joins._troubles) == 1
