@@ -43,6 +43,15 @@ class _Ask(Generic[A]):
     ended: float = 0.0
     closing: set[str] = field(default_factory=set)  # what may still follow the end
 
+    def closed_by(self, message: Message, fold: Fold) -> bool:
+        """Whether this line may be one that follows the end."""
+        return message.command in self.closing and self.question.is_about(self.subjects, message, fold)
+
+    def is_named_by(self, message: Message) -> bool:
+        """Whether this line follows the end and can't be another command's: it says whose, or ends nothing."""
+        command, question = message.command, self.question
+        return command in question.after or command in question.names or command in question.tests
+
 
 class Asks(Generic[A]):
     """The commands of one connection that are on their way. Times are seconds; ``fold`` is the network's."""
@@ -100,11 +109,10 @@ class Asks(Generic[A]):
             return None
         if command in _ABOUT_A_COMMAND or command in _STANDARD_REPLIES:
             return self._refused(message, fold, now)
-        last = self._last
-        if last is not None and command in last.closing and last.question.is_about(last.subjects, message, fold):
+        last, place = self._last, self._find(message, fold)
+        if last is not None and last.closed_by(message, fold) and (place is None or last.is_named_by(message)):
             last.closing.discard(command)
             return _for(last, command)
-        place = self._find(message, fold)
         if place is None:
             return self._unforeseen(message, fold)
         return self._take(place, message, now)

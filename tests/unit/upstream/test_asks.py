@@ -257,3 +257,10 @@ def test_an_answer_that_another_server_gives_comes_without_our_label(wire: Wire)
         wire.asks.acknowledged(Message.parse(f"@label={label} :s ACK".encode()))
     assert [wire.whose("311 me bob b h * :B"), wire.whose("318 me bob :End")] == ["phone", "phone"]
     assert wire.whose("401 me bob :No") is None
+
+
+def test_an_end_that_names_nothing_is_the_next_ones_after_an_error(wire: Wire) -> None:
+    wire.asked("desk", "TIME far.example")
+    assert wire.whose("402 me far.example :No such server") == "desk"
+    wire.asked("phone", "TIME")
+    assert wire.whose("391 me irc.example :noon") == "phone"
