@@ -124,7 +124,6 @@ async def test_weechat_logs_in_in_every_way(bob: Talker, bouncer: Bouncer, start
 
 async def test_irssi_logs_in_in_every_way(bob: Talker, bouncer: Bouncer, start_client: StartClient) -> None:
     phone = await start_client("irssi")
-    await phone.type("/set paste_verify_line_count 0")  # it would ask whether so many lines at once are meant
     login = bouncer.login("alice/one@phone", "alice")
     await phone.add(login)
     typist = Typist("irssi", phone, login)

@@ -19,6 +19,7 @@ SETTINGS = {
     "scrollback_lines": "0",  # 0: no limit
     "scrollback_time": "1day",
     "server_reconnect_time": "10",
+    "paste_verify_line_count": "0",  # 0: never ask whether many lines at once are meant
 }
 
 
