@@ -43,17 +43,22 @@ def _mode_reply(message: Message) -> int:
 
 
 def _text(message: Message) -> int:
-    target = message.param(0).partition("@")[0].lower()
-    return 1 if target in _SERVICES else len(message.params)
+    for target in message.param(0).lower().split(","):
+        nick = target.partition("@")[0].partition("!")[0]
+        if nick in _SERVICES or nick.endswith("serv"):
+            return 1
+    return len(message.params)
 
 
 # How many parameters of a command may be seen. What is not here may be seen whole.
 _SEEN: Mapping[str, Callable[[Message], int]] = MappingProxyType(
     dict.fromkeys(("PASS", "AUTHENTICATE", "WEBIRC", "IDENTIFY", "LOGIN", "AUTH"), _after(0))
     | dict.fromkeys(("NICKSERV", "NS", "CHANSERV", "CS", "OPERSERV", "OS", "USERSERV", "AUTHSERV", "Q"), _after(0))
-    | dict.fromkeys(("OPER", "REGISTER", "VERIFY"), _after(1))
+    | dict.fromkeys(("ID", "SETPASS", "MS", "MEMOSERV", "HS", "HOSTSERV"), _after(0))
+    | dict.fromkeys(("OPER", "GHOST", "RECOVER", "RELEASE", "REGAIN", "REGISTER", "VERIFY"), _after(1))
     | dict.fromkeys(("PRIVMSG", "NOTICE", "SQUERY", "CPRIVMSG", "CNOTICE"), _text)
     | {"JOIN": _join, "MODE": _mode, numerics.RPL_CHANNELMODEIS: _mode_reply}
+    | {numerics.ERR_INVALIDMODEPARAM: _mode_reply}
 )
 
 
