@@ -87,7 +87,7 @@ class IdentServer:
         self._claims = Claims()
         self._deadline = deadline
         self._server: asyncio.Server | None = None
-        self._asking: set[_Query] = set()
+        self._asking: dict[_Query, None] = {}  # the oldest first
 
     def claim(self, local: End, remote: End, name: str) -> Callable[[], None]:
         """See `model.ports.IdentClaims`."""
@@ -131,7 +131,7 @@ class IdentServer:
 class _Query(asyncio.Protocol):
     """One question: answered, and that is the end of the connection."""
 
-    def __init__(self, claims: Claims, asking: set[_Query], deadline: float) -> None:
+    def __init__(self, claims: Claims, asking: dict[_Query, None], deadline: float) -> None:
         self._claims = claims
         self._asking = asking
         self._seconds = deadline
@@ -142,9 +142,11 @@ class _Query(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         if len(self._asking) >= ASKING:
-            self._transport.abort()
-            return
-        self._asking.add(self)
+            # networks ask at once: who has said nothing for longest is none, and is not to keep them out
+            oldest = next(iter(self._asking))
+            del self._asking[oldest]
+            oldest.end()
+        self._asking[self] = None
         self._timer = asyncio.get_running_loop().call_later(self._seconds, self.end)
 
     def data_received(self, data: bytes) -> None:
@@ -157,7 +159,7 @@ class _Query(asyncio.Protocol):
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._asking.discard(self)
+        self._asking.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
 
