@@ -15,6 +15,9 @@ from functools import lru_cache
 # A household or a shell host behind one address, all of whose clients come back at once after a restart of ours;
 # each needs its place for about a second.
 UNREGISTERED_PER_ADDRESS = 32
+# The same for an IPv6 site, a /48, which providers give to one household: 65,536 crowds, of which 16 would fill all
+# that there is room for, and keep everybody out.
+UNREGISTERED_PER_SITE = 128
 # Half of the 1,024 descriptors that many systems give a process: the other half is for those who are registered,
 # the networks and the store.
 UNREGISTERED = 512
@@ -33,6 +36,7 @@ class Limits:
     """The limits of a listener: counts of connections, deadlines in seconds."""
 
     unregistered_per_address: int = UNREGISTERED_PER_ADDRESS
+    unregistered_per_site: int = UNREGISTERED_PER_SITE
     unregistered: int = UNREGISTERED
     connects_at_once: int = CONNECTS_AT_ONCE
     connects_per_second: float = CONNECTS_PER_SECOND
@@ -52,6 +56,14 @@ def crowd_of(address: str) -> str:
     if parsed.version == 6:
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return text
+
+
+@lru_cache(maxsize=256)
+def site_of(crowd: str) -> str:
+    """Whom a crowd may belong to: for IPv6 the /48 around it, else itself."""
+    if not crowd.endswith("/64"):
+        return crowd
+    return str(ipaddress.IPv6Network(crowd).supernet(new_prefix=48))
 
 
 class Full(Enum):
@@ -127,7 +139,7 @@ class Lobby:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._pace = Pace(limits.connects_at_once, limits.connects_per_second)
-        self._crowds: Counter[str] = Counter()
+        self._crowds: Counter[str] = Counter()  # of crowds and their sites
         self._inside = 0
 
     def __len__(self) -> int:
@@ -158,15 +170,19 @@ class Lobby:
     def _count(self, crowd: str, now: float) -> Full | None:
         if not crowd:
             return None
+        site = site_of(crowd)
         if self._crowds[crowd] >= self._limits.unregistered_per_address:
+            return Full.CROWD
+        if site != crowd and self._crowds[site] >= self._limits.unregistered_per_site:
             return Full.CROWD
         if not self._pace.take(crowd, now):
             return Full.PACE
-        self._crowds[crowd] += 1
+        for each in {crowd, site}:
+            self._crowds[each] += 1
         return None
 
     def _uncount(self, crowd: str) -> None:
-        if crowd:
-            self._crowds[crowd] -= 1
-            if not self._crowds[crowd]:
-                del self._crowds[crowd]  # else every address that ever came would be remembered
+        for each in {crowd, site_of(crowd)} if crowd else ():
+            self._crowds[each] -= 1
+            if not self._crowds[each]:
+                del self._crowds[each]  # else every address that ever came would be remembered

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bouncer.net.limits import CROWDS, Full, Limits, Lobby, Pace, Place, crowd_of
+from bouncer.net.limits import CROWDS, Full, Limits, Lobby, Pace, Place, crowd_of, site_of
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,33 @@ def test_crowds_are_remembered_no_longer_than_needed_and_not_without_end() -> No
     for number in range(CROWDS):
         assert pace.take("a", 10.0 + 2 * number)
     assert len(pace) == 1
+
+
+def test_who_has_a_whole_site_of_addresses_does_not_fill_the_room() -> None:
+    lobby = Lobby(Limits(unregistered_per_address=2, unregistered_per_site=3, unregistered=10))
+    inside = [place(lobby, crowd_of(f"2001:db8:1:{number:x}::1")) for number in range(3)]
+    assert lobby.enter(crowd_of("2001:db8:1:ffff::1"), 0.0) is Full.CROWD
+    place(lobby, crowd_of("2001:db8:2::1")).leave()
+    for number in range(4):
+        place(lobby, f"192.0.2.{number}").leave()
+    moved = place(lobby, "")
+    assert moved.move(crowd_of("2001:db8:1:ffff::1"), 0.0) is Full.CROWD
+    inside.pop().leave()
+    assert moved.move(crowd_of("2001:db8:1:ffff::1"), 0.0) is None
+    for each in (*inside, moved):
+        each.leave()
+    assert not lobby._crowds
+
+
+@pytest.mark.parametrize(
+    ("crowd", "site"),
+    [
+        ("2001:db8:1:2::/64", "2001:db8:1::/48"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("unix", "unix"),
+        ("", ""),
+        ("what:ever", "what:ever"),
+    ],
+)
+def test_the_site_of_a_crowd(crowd: str, site: str) -> None:
+    assert site_of(crowd) == site
