@@ -173,9 +173,9 @@ def _who(message: Message) -> list[str]:
 
 
 def _who_line(subjects: frozenset[str], message: Message, fold: Fold) -> bool:
-    """A 352 in answer to WHO of a channel names that; what a mask finds can't be told."""
+    """A 352 in answer to WHO of a channel names that; what a mask finds can't be told. A WHOX brings 354."""
     channels = [each for each in subjects if each[:1] in CHANNEL_MARKS]
-    return not channels or fold(message.param(1)) in channels
+    return fold(message.param(1)) in channels if channels else all(each[:1] != TOKEN for each in subjects)
 
 
 def _whox_line(subjects: frozenset[str], message: Message, fold: Fold) -> bool:

@@ -264,3 +264,17 @@ def test_an_end_that_names_nothing_is_the_next_ones_after_an_error(wire: Wire) -
     assert wire.whose("402 me far.example :No such server") == "desk"
     wire.asked("phone", "TIME")
     assert wire.whose("391 me irc.example :noon") == "phone"
+
+
+def test_a_who_is_not_taken_for_a_whox_of_a_mask(wire: Wire) -> None:
+    wire.asked("desk", "WHO bob %tn,7")
+    wire.asked("phone", "WHO #c")
+    assert wire.whose("352 me #c b h s bob H :0 B") == "phone"
+    assert wire.whose("315 me #c :End") == "phone"
+
+
+def test_a_network_without_whox_answers_it_as_a_who(wire: Wire) -> None:
+    wire.asked("desk", "WHO bob %tn,7")
+    wire.asked("phone", "WHO #c")
+    assert wire.whose("352 me #d b h s bob H :0 B") == "desk"
+    assert wire.whose("315 me bob :End") == "desk"
