@@ -28,6 +28,8 @@ class Away:
     device is attached and the user has said nothing, "" for nothing.
     """
 
+    __slots__ = ("_alone_since", "_before", "_devices", "_held_until", "_told", "alone", "text")
+
     def __init__(self, text: str, alone: str, now: float) -> None:
         self.text = text
         self.alone = alone

@@ -44,6 +44,8 @@ _ANSWERS: Mapping[str, Callable[[str, str, float], str]] = MappingProxyType(
 class Ctcp:
     """The open CTCP questions of one network."""
 
+    __slots__ = ("_free_at", "_open", "_version")
+
     def __init__(self, version: str) -> None:
         self._version = version
         self._open: dict[

@@ -39,6 +39,20 @@ class Detached:
     ``reason`` is why the channels detach that just do.
     """
 
+    __slots__ = (
+        "_alarm",
+        "_highlight",
+        "_is_in",
+        "_rules",
+        "_since",
+        "_tell",
+        "_timers",
+        "_wishes",
+        "_words",
+        "listening",
+        "reason",
+    )
+
     def __init__(
         self, wishes: Wishes, timers: Timers, tell: Callable[[str], None], is_in: Callable[[str], bool]
     ) -> None:

@@ -110,6 +110,8 @@ class _Trouble:
 class Joins:
     """The way into the channels of ``wishes``. ``seed`` makes this link's waits its own."""
 
+    __slots__ = ("_begun", "_held_until", "_kicks", "_seed", "_troubles", "wishes")
+
     def __init__(self, wishes: Wishes, seed: int) -> None:
         self.wishes = wishes
         self._seed = seed

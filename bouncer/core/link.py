@@ -79,7 +79,7 @@ class Link:
         self._outbox = Outbox(self, self._send_own)
         self._presence = Presence(network, timers, say=self._send_own, keep=self._keep_away)
         self._screening = Screening((), (), self.state.isupport.fold)
-        self._guarded = False  # whether any line is to be held against the rules of these two
+        self._guarded = self._listening = False  # whether lines are to be held against rules, and text in channels
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
@@ -183,7 +183,7 @@ class Link:
                     reaction(self, message)
                 continue
             kind, target = effect
-            if guarded and kind in TEXT_KINDS and channels.listening:
+            if guarded and self._listening and kind in TEXT_KINDS:
                 channels.heard(message, target)
             unseen = hushed or ((guarded or channels.returning) and channels.is_unseen(message, target))
             time = said_at(message, stamp, now) if message.tagtext else stamp
@@ -412,6 +412,7 @@ class Link:
         user, network = self.user, self.network
         self._screening = Screening((*user.ignore, *network.ignore), network.unlogged, self.state.isupport.fold)
         self._guarded = bool(self._screening) or self._channels.guarded
+        self._listening = self._channels.listening
 
     def status(self) -> LinkStatus:
         """What is to be said of this link."""

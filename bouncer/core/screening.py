@@ -15,6 +15,8 @@ from bouncer.irc.source import match_mask
 IGNORABLE = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "INVITE"})  # the rest is needed to know who is where
 VERDICTS_LIMIT = 4096  # sources remembered, under 1 MB; as many speak in a day on the busiest networks
 
+NONE = frozenset[str]()  # of all networks without such rules
+
 
 class Screening:
     """Masks of sources to ignore (``nick!user@host``), and conversations not to keep."""
@@ -25,8 +27,10 @@ class Screening:
         self._fold = fold
         self._masks = tuple(dict.fromkeys(masks))
         # services have neither user nor host: only a mask for whoever has that nick means them
-        self._named = frozenset(fold(mask.removesuffix("!*@*")) for mask in self._masks if mask.endswith("!*@*"))
-        self._unlogged = frozenset(map(fold, unlogged))
+        self._named = (
+            frozenset(fold(mask.removesuffix("!*@*")) for mask in self._masks if mask.endswith("!*@*")) or NONE
+        )
+        self._unlogged = frozenset(map(fold, unlogged)) or NONE
         self._verdicts: dict[str, bool] = {}
 
     def __bool__(self) -> bool:

@@ -18,6 +18,8 @@ from bouncer.model.state import ChannelState, NetworkState
 class Screens:
     """The channels that clients show and that we are not in; true while there are any."""
 
+    __slots__ = ("_shown", "_wishes")
+
     def __init__(self, wishes: Wishes) -> None:
         self._wishes = wishes
         self._shown: CaseMap[ChannelState] = CaseMap(wishes.fold)

@@ -15,6 +15,7 @@ from bouncer.model.records import Channel
 from bouncer.model.state import CHANNELS_LIMIT, ChannelState
 
 KEYS_LIMIT = 64  # keys of channels asked for and not joined yet
+NONE = frozenset[str]()  # of all networks without a detached channel
 HIDDEN_KEYS = frozenset({"", "*"})  # what networks show of a key to those who may not know it
 
 
@@ -27,9 +28,11 @@ class Wishes:
     """Changes by what happens in clients and on the network go through ``keep``, which gives them back by
     :meth:`reconfigure`, as changes by commands come."""
 
+    __slots__ = ("_forwards", "_keep", "_keys", "channels", "detached", "fold")
+
     def __init__(self, fold: Fold, keep: Callable[[tuple[Channel, ...]], None]) -> None:
         self.channels: tuple[Channel, ...] = ()
-        self.detached = frozenset[str]()  # folded names of those kept from the clients' screens
+        self.detached = NONE  # folded names of those kept from the clients' screens
         self.fold = fold
         self._keep = keep
         self._forwards: CaseMap[str] = CaseMap(fold)  # where we were sent -> what is wished
@@ -41,7 +44,7 @@ class Wishes:
         detached = {self.fold(each.name) for each in channels if each.detached}
         if detached:
             detached.update(self.fold(to) for to, name in self._forwards.items() if self.fold(name) in detached)
-        self.detached = frozenset(detached)
+        self.detached = frozenset(detached) if detached else NONE
 
     def refold(self, fold: Fold) -> None:
         """The network compares names otherwise than we took it to."""

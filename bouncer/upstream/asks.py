@@ -56,6 +56,8 @@ class _Ask(Generic[A]):
 class Asks(Generic[A]):
     """The commands of one connection that are on their way. Times are seconds; ``fold`` is the network's."""
 
+    __slots__ = ("_labels", "_last", "_pending")
+
     def __init__(self) -> None:
         self._pending: list[_Ask[A]] = []
         self._last: _Ask[A] | None = None  # whose answer has just ended

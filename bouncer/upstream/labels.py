@@ -41,6 +41,8 @@ class _Batch(Generic[T]):
 class Labels(Generic[T]):
     """The labels of one connection. Times are seconds."""
 
+    __slots__ = ("_batches", "_last", "_out")
+
     def __init__(self) -> None:
         self._last = 0
         self._out: dict[str, tuple[T, float]] = {}

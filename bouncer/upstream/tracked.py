@@ -226,11 +226,12 @@ def _umode_is(state: NetworkState, message: Message) -> Effect:
 def _names(state: NetworkState, message: Message) -> Effect:
     channel = state.channels.get(message.param(2))
     if channel and not channel.synced:
-        symbols = state.isupport.prefix_symbols
+        symbols, fold = state.isupport.prefix_symbols, state.isupport.fold
         for word in message.param(3).split():
             nick = word.lstrip(symbols)
             name = nick.partition("!")[0]  # userhost-in-names adds !user@host
-            channel.add(name, word[: len(word) - len(nick)])
+            folded = fold(name)  # most nicks are their own folded form, which all maps share: a third of a picture
+            channel.add(folded if folded == name else name, word[: len(word) - len(nick)])
     return SHOWN
 
 
