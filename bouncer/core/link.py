@@ -417,7 +417,6 @@ class Link:
     def status(self) -> LinkStatus:
         """What is to be said of this link."""
         phase = self.phase
-        devices = tuple(session.device for session in self.sessions)
         return LinkStatus(
             phase.state,
             phase.server,
@@ -426,7 +425,7 @@ class Link:
             printable(phase.reason),
             phase.next_try,
             self._channels.status(),
-            devices,
+            tuple(session.device for session in self.sessions),
         )
 
 
