@@ -150,11 +150,12 @@ class Entrance:
             visit.end(FAULT)
 
     async def _check(self, credentials: Credentials, visit: Visit) -> None:
+        asked = self._timers.now()
         proof = await self._prove(credentials, visit)
         if visit.over:
             return
         if proof is None:
-            self._wrong(credentials, visit)
+            self._wrong(credentials, visit, asked)
             return
         self._attempts.right(fold_name(proof.user))
         visit.verdict(proof)
@@ -173,8 +174,8 @@ class Entrance:
         if user is not None and token is not None:
             return _proof(user, shown, token)
         kept = account.user.password_hash if account is not None else ""
-        # of those that come by a proxy or from this machine only the name tells one from another
-        line = crowd or f"user {fold_name(login.user)}"
+        # those that come by a proxy or from this machine share an address: there the name tells one from another too
+        line = crowd or f"{visit.peer.address} {fold_name(login.user)}"
         right = await self._passwords.verify(kept, credentials.password, line)
         account = self._house.account(login.user)
         if not right or account is None or not account.user.enabled or account.user.password_hash != kept:
@@ -195,15 +196,17 @@ class Entrance:
             self._house.replace(replace(user, scram=scram))
             self._records.put_users([account.user])
 
-    def _wrong(self, credentials: Credentials, visit: Visit) -> None:
-        """Tell a visit that it is wrong, later and later."""
+    def _wrong(self, credentials: Credentials, visit: Visit, asked: float) -> None:
+        """Tell a visit that it is wrong, later and later. What it has waited since it ``asked`` counts: else many would
+        be closed for being slow before they are told."""
         login, peer, now = credentials.login, visit.peer, self._timers.now()
         logger.warning("wrong login from %s", peer.address)
         account = self._house.account(login.user)
         if account is not None and account.sessions:
             self._notices.failed(account.user.id, peer.address)
         wait = self._attempts.wrong(peer.crowd, fold_name(login.user), now, *map(fold_name, credentials.names))
-        if not wait:
+        wait -= now - asked
+        if wait <= 0:
             visit.verdict(None)
             return
         others = sum(crowd == peer.crowd for crowd, _ in self._held.values()) if peer.crowd else 0

@@ -18,10 +18,15 @@ WAITING_LIMIT = 512
 
 
 class Turns(Generic[T]):
-    """A queue that is fair between lines: who stands in a short one does not wait for a long one."""
+    """A queue that is fair between lines: who stands in a short one does not wait for a long one.
+
+    A line's name is where those in it come from, and perhaps a space and more. Places have their turns first, then the
+    lines of each: who opens many lines in one place keeps only that place waiting.
+    """
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[str, deque[T]] = OrderedDict()  # the one whose turn is next is first; none is empty
+        # by place and line; the ones whose turn is next are first; none is empty
+        self._places: OrderedDict[str, OrderedDict[str, deque[T]]] = OrderedDict()
         self._waiting = 0
 
     def __len__(self) -> int:
@@ -31,10 +36,8 @@ class Turns(Generic[T]):
         """Let it wait in that line; False if there is no room."""
         if self._waiting >= WAITING_LIMIT:
             return False
-        waiting = self._lines.get(line)
-        if waiting is None:
-            waiting = self._lines[line] = deque()
-        elif len(waiting) >= LINE_LIMIT:
+        waiting = self._places.setdefault(_place(line), OrderedDict()).setdefault(line, deque())
+        if len(waiting) >= LINE_LIMIT:
             return False
         waiting.append(work)
         self._waiting += 1
@@ -42,21 +45,31 @@ class Turns(Generic[T]):
 
     def take(self) -> T | None:
         """The next one, or None if nobody waits. Its line goes behind all others."""
-        if not self._lines:
+        if not self._places:
             return None
-        line, waiting = self._lines.popitem(last=False)
+        place, lines = self._places.popitem(last=False)
+        line, waiting = lines.popitem(last=False)
         work = waiting.popleft()
         if waiting:
-            self._lines[line] = waiting
+            lines[line] = waiting
+        if lines:
+            self._places[place] = lines
         self._waiting -= 1
         return work
 
     def drop(self, line: str, work: T) -> None:
         """Somebody does not want to wait any more."""
-        waiting = self._lines.get(line)
-        if waiting is None or work not in waiting:
+        lines = self._places.get(_place(line))
+        waiting = lines.get(line) if lines is not None else None
+        if lines is None or waiting is None or work not in waiting:
             return
         waiting.remove(work)
         if not waiting:
-            del self._lines[line]
+            del lines[line]
+        if not lines:
+            del self._places[_place(line)]
         self._waiting -= 1
+
+
+def _place(line: str) -> str:
+    return line.partition(" ")[0]

@@ -63,6 +63,32 @@ async def test_a_login_that_can_not_be_checked_is_not_called_wrong(stage: Stage)
     assert device.lines() == ["ERROR :Closing link: too many passwords are being checked just now"]
 
 
+async def test_what_the_check_took_counts_as_waiting(stage: Stage) -> None:
+    """Else a busy bouncer closes many as too slow, who would have been told that their password is wrong."""
+
+    class Slow(Hasher):
+        seconds = 0.0
+
+        async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
+            stage.timers.pass_by(self.seconds)
+            return await super().verify(password_hash, password, line)
+
+    stage.user()
+    hasher = stage.entrance._passwords = Slow()
+
+    async def wrong() -> Device:
+        device = Device(stage)
+        device.says("PASS wrong", "NICK a", "USER alice 0 * :A")
+        await stage.settle()
+        return device
+
+    for _ in range(3):
+        assert (await wrong()).closed
+    assert not (await wrong()).closed
+    hasher.seconds = 20.0
+    assert (await wrong()).closed
+
+
 async def test_a_fault_while_checking_ends_the_visit_with_a_word(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,13 @@ def test_each_line_has_its_turn_before_any_has_a_second_one() -> None:
     assert len(turns) == 0
 
 
+def test_many_lines_of_one_place_keep_only_that_place_waiting() -> None:
+    turns: Turns[str] = Turns()
+    for work in ("1 a", "1 b", "1 c", "1 a", "2 a", "3", "2 a"):
+        assert turns.put(work, work)
+    assert [turns.take() for _ in range(8)] == ["1 a", "2 a", "3", "1 b", "2 a", "1 c", "1 a", None]
+
+
 def test_lines_and_all_of_them_have_an_end() -> None:
     turns: Turns[int] = Turns()
     assert [turns.put("one", number) for number in range(LINE_LIMIT + 1)] == [True] * LINE_LIMIT + [False]
@@ -30,3 +37,7 @@ def test_who_leaves_makes_room() -> None:
     turns.drop("c", "c1")
     assert len(turns) == 1
     assert [turns.take(), turns.take()] == ["a2", None]
+    for line in ("a x", "a y"):
+        turns.put(line, line)
+    turns.drop("a x", "a x")
+    assert [turns.take(), turns.take(), len(turns)] == ["a y", None, 0]
