@@ -13,11 +13,13 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from bouncer.app.attempts import FORGET_AFTER, ROWS_LIMIT
 from bouncer.app.turns import Turns
 from bouncer.irc.sasl import format_keys, scram_keys
 from bouncer.model.errors import Unavailable
@@ -50,6 +52,8 @@ class PasswordHasher:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="hash", initializer=_yield_to_others)
         self._turns: Turns[_Job] = Turns()
+        self._later: Turns[_Job] = Turns()  # of lines that were wrong lately: whoever else waits goes first
+        self._wrong: dict[str, float] = {}  # line -> when it was wrong last, by the loop's clock; the oldest first
         self._running = 0
 
     async def hash(self, password: str) -> str:
@@ -58,7 +62,8 @@ class PasswordHasher:
 
     async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
         """Whether it is the password. An empty or broken hash takes as long and fits nothing. Those who wait in other
-        lines are not waited for longer than one hash each. Raises Unavailable when too many wait in this one."""
+        lines are not waited for longer than one hash each, and not at all if they were wrong lately and this one was
+        not. Raises Unavailable when too many wait in this one."""
         return await self._on_thread(line, lambda: _verify(password_hash, password))
 
     async def scram(self, password: str) -> str:
@@ -71,42 +76,58 @@ class PasswordHasher:
 
     def close(self) -> None:
         """Drop what waits. Returns at once."""
-        while (job := self._turns.take()) is not None:
+        while (job := self._next()) is not None:
             job.answer.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _on_thread(self, line: str, work: Callable[[], T]) -> T:
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        job = _Job(work, answer)
-        if not self._turns.put(line, job):
+        job = _Job(line, work, answer)
+        turns = self._later if line in self._wrong else self._turns
+        if not turns.put(line, job):
             raise Unavailable("too many passwords are being checked just now; try again in a minute")
         self._fill()
         try:
             return await answer
         finally:
-            self._turns.drop(line, job)  # who has hung up does not keep others waiting
+            turns.drop(line, job)  # who has hung up does not keep others waiting
 
     def _fill(self) -> None:
         """Give the threads as much as they can do at once; the rest waits here, where the order is ours."""
         loop = asyncio.get_running_loop()
-        while self._running < THREADS and (job := self._turns.take()) is not None:
+        while self._running < THREADS and (job := self._next()) is not None:
             self._running += 1
             doing = loop.run_in_executor(self._pool, job.work)
             doing.add_done_callback(job.answered)
-            doing.add_done_callback(self._one_done)
+            doing.add_done_callback(partial(self._one_done, job))
 
-    def _one_done(self, done: asyncio.Future[Any]) -> None:
+    def _next(self) -> _Job | None:
+        return self._turns.take() or self._later.take()
+
+    def _one_done(self, job: _Job, done: asyncio.Future[Any]) -> None:
         self._running -= 1
-        if not done.cancelled():  # else we are closing
-            self._fill()
+        if done.cancelled():  # we are closing
+            return
+        if done.exception() is None and done.result() is False:
+            self._was_wrong(job.line)
+        self._fill()
+
+    def _was_wrong(self, line: str) -> None:
+        """Remember it, whether or not it has waited for the answer."""
+        now = asyncio.get_running_loop().time()
+        self._wrong.pop(line, None)
+        self._wrong[line] = now
+        while len(self._wrong) > ROWS_LIMIT or now - self._wrong[next(iter(self._wrong))] > FORGET_AFTER:
+            del self._wrong[next(iter(self._wrong))]
 
 
 class _Job:
     """One piece of work, and who waits for it."""
 
-    __slots__ = ("answer", "work")
+    __slots__ = ("answer", "line", "work")
 
-    def __init__(self, work: Callable[[], Any], answer: asyncio.Future[Any]) -> None:
+    def __init__(self, line: str, work: Callable[[], Any], answer: asyncio.Future[Any]) -> None:
+        self.line = line
         self.work = work
         self.answer = answer
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bouncer.app.attempts import FORGET_AFTER
 from bouncer.app.passwords import (
     _NOBODY,
     NICENESS,
@@ -74,6 +75,33 @@ async def test_one_crowd_does_not_hold_up_another(hasher: PasswordHasher) -> Non
     assert done.index("alone") <= 2 * THREADS
 
 
+async def test_who_was_wrong_lately_comes_behind_all_others(hasher: PasswordHasher) -> None:
+    """Else everybody would wait for as many hashes as an attacker has addresses."""
+    done: list[str] = []
+
+    async def verify(line: str) -> None:
+        await hasher.verify("x", "y", line)
+        done.append(line)
+
+    attackers = [f"192.0.2.{number}" for number in range(8)]
+    await asyncio.gather(*map(verify, attackers))
+    done.clear()
+    await asyncio.gather(*map(verify, attackers), verify("203.0.113.1"), hasher.hash("z"))
+    assert done.index("203.0.113.1") <= 2 * THREADS
+    assert sorted(done) == sorted([*attackers, "203.0.113.1"])  # and they have their turn, too
+
+
+async def test_who_hangs_up_while_it_is_found_wrong_is_wrong_all_the_same(hasher: PasswordHasher) -> None:
+    checking = asyncio.create_task(hasher.verify("x", "y", "192.0.2.1"))
+    await asyncio.sleep(0)
+    checking.cancel()
+    await hasher.verify(await hasher.hash("y"), "y", "203.0.113.1")
+    assert list(hasher._wrong) == ["192.0.2.1"]
+    hasher._wrong["192.0.2.1"] -= FORGET_AFTER + 1
+    await hasher.verify("x", "y", "203.0.113.1")
+    assert list(hasher._wrong) == ["203.0.113.1"]
+
+
 async def test_who_has_hung_up_leaves_the_line(hasher: PasswordHasher) -> None:
     loop = asyncio.get_running_loop()
     crowd = [loop.create_task(hasher.verify("x", "y", "crowd")) for _ in range(LINE_LIMIT + THREADS)]
@@ -82,7 +110,7 @@ async def test_who_has_hung_up_leaves_the_line(hasher: PasswordHasher) -> None:
         each.cancel()
     gone = await asyncio.gather(*crowd, return_exceptions=True)
     assert all(isinstance(each, asyncio.CancelledError) for each in gone)
-    assert len(hasher._turns) == 0
+    assert len(hasher._turns) == len(hasher._later) == 0
     assert not await hasher.verify("x", "y", "crowd")
 
 
