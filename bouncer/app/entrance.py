@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bouncer.app.attempts import Attempts, Notices
+from bouncer.app.attempts import NAME_LIMIT, Attempts, Notices
 from bouncer.app.desk import Desk
 from bouncer.app.passwords import SALT_SIZE, SCRAM_ITERATIONS
 from bouncer.app.visit import Visit
@@ -37,6 +37,7 @@ from bouncer.model.capability import Capability
 from bouncer.model.errors import Unavailable
 from bouncer.model.ports import Cancellable, History, Records, Timers
 from bouncer.model.records import FIRST_HELPING_DAYS, ClientCertificate, Token, User, fold_name
+from bouncer.net.limits import site_of
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ class Entrance:
             return _proof(user, shown, token)
         kept = account.user.password_hash if account is not None else ""
         # those that come by a proxy or from this machine share an address: there the name tells one from another too
-        line = crowd or f"{visit.peer.address} {fold_name(login.user)}"
+        line = f"{site_of(crowd)} {crowd}" if crowd else f"{visit.peer.address} {fold_name(login.user)[:NAME_LIMIT]}"
         right = await self._passwords.verify(kept, credentials.password, line)
         account = self._house.account(login.user)
         if not right or account is None or not account.user.enabled or account.user.password_hash != kept:

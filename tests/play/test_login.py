@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from bouncer.app.attempts import NAME_LIMIT
 from bouncer.app.entrance import BOUNCER_NETWORKS, HELD_LIMIT, HELD_PER_CROWD
 from bouncer.downstream.registration import FAILURES_LIMIT
 from bouncer.irc.sasl import LEAST_ITERATIONS, ScramClient, format_keys, read_keys, scram_keys
@@ -29,8 +30,12 @@ class CountingPasswords(PlainPasswords):
 
     count = 0
 
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
     async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
         self.count += 1
+        self.lines.append(line)
         return await super().verify(password_hash, password, line)
 
 
@@ -393,3 +398,17 @@ async def test_who_hangs_up_is_not_checked_also_where_it_had_asked_before(stage:
     client.leaves()
     await loop_goes_round()
     assert [asked.cancelled() for asked in passwords.asked] == [True]
+
+
+async def test_who_waits_for_whom(stage: Stage) -> None:
+    """A line's place is its first word (see `app.turns`): a whole IPv6 site is one."""
+    stage.entrance._passwords = passwords = CountingPasswords()
+    for crowd, address in (("2001:db8:1:2::/64", "2001:db8:1:2::3"), ("192.0.2.1", "192.0.2.1"), ("", "127.0.0.1")):
+        client = Device(stage, crowd=crowd, address=address)
+        client.says("PASS wrong", "NICK x", f"USER {'A' * 300} 0 * :y")
+        await stage.settle()
+    assert passwords.lines == [
+        "2001:db8:1::/48 2001:db8:1:2::/64",
+        "192.0.2.1 192.0.2.1",
+        f"127.0.0.1 {'a' * NAME_LIMIT}",
+    ]
