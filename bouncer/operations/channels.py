@@ -170,7 +170,7 @@ OPERATIONS = (
     Operation(
         "channel attach",
         "show a detached channel again",
-        "The same as channel update with detached=no; clients get what was said since it was detached.",
+        "The same as channel update with detached=no. What was said meanwhile is in the history, but not shown again.",
         ("channel attach {channel}",),
         attach,
         takes=Takes.CHANNEL,

@@ -161,7 +161,7 @@ async def quote(context: Context, call: Call) -> Result:
     # the text as it was typed: what it holds is between its writer and the network
     if uplink is None or not uplink.registered or not uplink.send(Message.parse(line.encode())):
         state = state_text(network_state(context, user, network), context.now)
-        raise Refused(f"{label} was not sent that line: {state}; try again when it is connected")
+        raise Refused(f"the line was not sent to {label}, which is {state}; try again when it is connected")
     return Result((f"sent to {label}: {cut(Message.parse(line.encode()))}",), {"network": network.name})
 
 

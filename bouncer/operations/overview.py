@@ -13,6 +13,8 @@ from bouncer.operations.change import find_user
 from bouncer.operations.context import Context, Facts
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
 
+EACH_LIMIT = 40  # networks of which status says how each is; of more, those that are connected hide the others
+
 
 async def status(context: Context, call: Call) -> Result:
     facts = context.process.facts()
@@ -30,10 +32,21 @@ async def status(context: Context, call: Call) -> Result:
         "users": [user_state(context, user) for user in users],
     }
     lines = [_process_line(facts, context.now)]
-    for user, state in zip(users, data["users"], strict=True):
-        lines += [f"{user.name}: {_devices_text(state['devices'])}"]
-        lines += [f"  {network['name']}: {state_text(network, context.now)}" for network in state["networks"]]
+    all_of_them = bool(call.target.user) or sum(len(user.networks) for user in users) <= EACH_LIMIT
+    for state in data["users"]:
+        lines += _user_lines(state, context.now, all_of_them)
+    if not all_of_them:
+        lines.append("connected networks are counted only; status USER shows them, and network list all of them")
     return Result(tuple(lines), data)
+
+
+def _user_lines(state: dict[str, Any], now: float, all_of_them: bool) -> list[str]:
+    networks = state["networks"]
+    connected = [network for network in networks if network["state"] == "connected"]
+    shown = networks if all_of_them else [network for network in networks if network not in connected]
+    count = "" if all_of_them else f"; {len(connected)} of {number(len(networks), 'network')} connected"
+    first = f"{state['name']}: {_devices_text(state['devices'])}{count}"
+    return [first, *(f"  {network['name']}: {state_text(network, now)}" for network in shown)]
 
 
 def user_state(context: Context, user: User) -> dict[str, Any]:
@@ -56,7 +69,12 @@ def network_state(context: Context, user: User, network: Network) -> dict[str, A
         return {
             "name": network.name,
             "state": "stopped",
+            "server": "",
+            "nick": "",
+            "since": 0.0,
             "reason": _why_stopped(context, user, network),
+            "next_try": 0.0,
+            "devices": [],
             "channels": [],
         }
     now = link.status()
@@ -148,7 +166,8 @@ OPERATIONS = (
     Operation(
         "status",
         "what runs, connected to what, since when",
-        "Shows every network's state and, where it is not connected, why and when the next try comes.",
+        f"Of each network how it is and, where it is not connected, why and when the next try comes. Where there are "
+        f"more than {EACH_LIMIT}, those that are connected are only counted, unless USER is named.",
         ("status", "status {user}"),
         status,
         takes=Takes.USER,

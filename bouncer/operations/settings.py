@@ -115,7 +115,7 @@ USER_KEYS = (
     Key(
         "highlight",
         "words beside the nick that call for attention; * and ? stand for any letters",
-        "highlight=coffee,release*",
+        "highlight='coffee,release*'",
         values.highlights,
         (),
         many=True,
@@ -123,7 +123,7 @@ USER_KEYS = (
     Key(
         "ignore",
         "whose text is neither shown nor kept, on all networks: nicks or masks",
-        "ignore=*!*@spam.example",
+        "ignore='*!*@spam.example'",
         values.masks,
         (),
         many=True,
@@ -252,7 +252,7 @@ NETWORK_KEYS = (
     Key(
         "ignore",
         "whose text is neither shown nor kept: nicks or masks",
-        "ignore=troll,*!*@spam.example",
+        "ignore='troll,*!*@spam.example'",
         values.masks,
         (),
         many=True,

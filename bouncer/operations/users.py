@@ -5,6 +5,7 @@ Owns what may be done with an account. Must not know how it is asked for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bouncer.model.errors import Refused
@@ -50,7 +51,8 @@ async def update(context: Context, call: Call) -> Result:
 async def password(context: Context, call: Call) -> Result:
     if "password" not in call.values:
         raise Refused('the new password is missing; write it as password="…"')
-    return await update(context, call)
+    done = await update(context, call)
+    return replace(done, lines=(f"the password of {done.data['name']} is changed", *done.lines[1:]))
 
 
 async def delete(context: Context, call: Call) -> Result:

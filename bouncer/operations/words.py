@@ -18,6 +18,7 @@ from bouncer.operations.spellings import translated, without_flags
 
 WORDS_LIMIT = 200  # of one request; the longest sensible one names each key of a network once
 
+_FOR_A_SHELL = re.compile(r"^#|[*?!$&;|<>(){}\[\]]")  # a comment, a pattern, a word of the history, or the shell's own
 _PAIR = re.compile(r"([A-Za-z][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
 
 # second words of other programs -> ours, in any group that has it
@@ -247,7 +248,7 @@ def example_of(row: Operation, qualified: bool) -> str:
 
 
 def filled(example: str, qualified: bool) -> str:
-    """An example with its objects in."""
+    """An example with its objects in. For the command line (``qualified``) it is as a shell has to be told."""
     network = "alice/libera" if qualified else "libera"
     text = example.format(
         user="alice",
@@ -256,7 +257,10 @@ def filled(example: str, qualified: bool) -> str:
         device="alice/phone" if qualified else "phone",
         scope="alice" if qualified else "",
     )
-    return text.replace("  ", " ").rstrip()  # where nothing stands for the object
+    words = text.split(" ")
+    if qualified and '"' not in text:
+        words = [f"'{word}'" if _FOR_A_SHELL.search(word) else word for word in words]
+    return " ".join(word for word in words if word)  # where nothing stands for the object
 
 
 def _stray(row: Operation, word: str) -> str:

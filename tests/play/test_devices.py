@@ -112,6 +112,6 @@ async def test_a_line_is_sent_as_it_is(stage: Stage) -> None:
             await perform(stage.context(MACHINE), ["network", "quote", "alice/example", line])
     upstream.heard()
     upstream.hangs_up()
-    with pytest.raises(Refused, match="example was not sent that line: waiting, reset by peer"):
+    with pytest.raises(Refused, match="the line was not sent to example, which is waiting, reset by peer"):
         await do(stage, "network quote example VERSION")
     assert upstream.heard() == []

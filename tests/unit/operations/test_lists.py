@@ -68,8 +68,8 @@ async def test_servers_come_and_go_but_the_last(stocked: Bench) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("ignore add", "ignore add needs ignore, as in: ignore add alice *!*@spam.example"),
-        ("ignore add ignore=x", "ignore add needs to know which: ignore add alice *!*@spam.example"),
+        ("ignore add", "ignore add needs ignore, as in: ignore add alice '*!*@spam.example'"),
+        ("ignore add ignore=x", "ignore add needs to know which: ignore add alice '*!*@spam.example'"),
         ("ignore add alice", "ignore add needs ignore, as in: ignore add alice"),
         ("ignore remove alice x", 'alice has no ignored nick or mask "x!*@*"; ignore list shows what there is'),
         ("ignore add alice *", "is no mask"),

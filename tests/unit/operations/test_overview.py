@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bouncer.core.status import Phase
 from bouncer.operations.context import Actor, Facts
-from bouncer.operations.overview import span, state_text
+from bouncer.operations.overview import EACH_LIMIT, span, state_text
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Bench
@@ -24,6 +24,30 @@ async def test_status_tells_of_the_process_and_every_network(stocked: Bench) -> 
     )
     assert (result.data["undurable"], result.data["unindexed"], result.data["running"]) == (3, 4, True)
     assert result.data["users"][0]["networks"][0]["next_try"] == 1_700_000_030.0
+
+
+async def test_of_many_networks_those_that_are_connected_are_counted(stocked: Bench) -> None:
+    for number in range(EACH_LIMIT):
+        await stocked.do(f"network create bob/net{number} servers=ircs://irc.example.org")
+    for link in stocked.house.links():
+        link.phase = Phase("connected", 0.0)
+    stocked.house.links()[1].phase = Phase("waiting", 0.0, "connection refused", 1_700_000_030.0)
+    _, *lines, last = (await stocked.do("status")).lines
+    assert lines == [
+        "alice: no device attached; 1 of 1 network connected",
+        f"bob: no device attached; {EACH_LIMIT - 1} of {EACH_LIMIT} networks connected",
+        "  net0: waiting, connection refused; next try in 30 s",
+    ]
+    assert "counted only" in last
+    assert len((await stocked.do("status bob")).lines) == 2 + EACH_LIMIT
+    assert len((await stocked.do("status")).data["users"][1]["networks"]) == EACH_LIMIT
+
+
+async def test_a_network_has_the_same_keys_whether_it_runs_or_not(stocked: Bench) -> None:
+    (running,) = (await stocked.do("status alice")).data["users"][0]["networks"]
+    stocked.known = Facts("1.0")
+    (stopped,) = (await stocked.do("status alice")).data["users"][0]["networks"]
+    assert {key: type(value) for key, value in running.items()} == {key: type(value) for key, value in stopped.items()}
 
 
 async def test_a_user_sees_the_own_and_an_admin_all(stocked: Bench) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from bouncer.model.errors import Refused
 from bouncer.operations.settings import CHANNEL_KEYS, NETWORK_KEYS, USER_KEYS
 from bouncer.operations.table import OPERATIONS
 from bouncer.operations.teach import SHELL, Skin, help_lines, manual, sentence
+from bouncer.operations.words import filled
 
 CHAT = Skin("/msg *bouncer ", qualified=False, admin=False, everything=False)
 DOCS = Path(__file__).parents[3] / "docs" / "commands.md"
@@ -73,3 +75,13 @@ def test_the_manual_is_what_the_table_says() -> None:
 )
 def test_a_refusal_is_shown_as_a_sentence(text: str, shown: str) -> None:
     assert sentence(text) == shown
+
+
+def test_on_the_command_line_a_shell_leaves_the_examples_as_they_are() -> None:
+    for row in OPERATIONS:
+        for example in row.examples:
+            for word in re.sub(r"'[^']*'|\"[^\"]*\"", "", filled(example, True)).split():
+                assert not set(word) & set("*?!$&;|<>(){}[]"), word
+                assert not word.startswith("#"), word
+    assert filled("channel order {network} #a,#b", True) == "channel order alice/libera '#a,#b'"
+    assert filled("channel order {network} #a,#b", False) == "channel order libera #a,#b"

@@ -46,7 +46,7 @@ async def test_weak_and_missing_passwords_are_warned_of(bench: Bench) -> None:
     assert any("weak" in line for line in (await bench.do("user create carol password=12345")).lines)
     assert any("nobody can log in as bob" in line for line in (await bench.do("user create bob")).lines)
     fine = await bench.do('user password bob password="correct horse battery"')
-    assert fine.lines == ("user bob is changed",)
+    assert fine.lines == ("the password of bob is changed",)
 
 
 async def test_the_same_again_changes_nothing(stocked: Bench) -> None:
