@@ -271,3 +271,22 @@ async def test_the_bot_of_the_readme(ngircd: NgIRCd, home: Path, talkers: list[T
     finally:
         bot.kill()
         assert "Traceback" not in bot.output(), bot.output()
+
+
+@pytest.mark.parametrize("scheme", ["wss", "ws+insecure", "unix"])
+async def test_the_first_start_names_what_can_connect(scheme: str, bouncer: Bouncer) -> None:
+    """Where no client of plain IRC can come in, none is told to."""
+    port = free_port()
+    listener = "unix:irc.sock" if scheme == "unix" else f"{scheme}://127.0.0.1:{port}"
+    (bouncer.home / "bouncer.toml").write_text(f'listen = ["{listener}"]\n')
+    bouncer.run_only()
+    await eventually(lambda: "and log in as admin/libera" in bouncer.output(), what="it says how to connect")
+    shown = {
+        "wss": f"server wss://127.0.0.1:{port}",
+        "ws+insecure": f"server ws://127.0.0.1:{port}",
+        "unix": "irc.sock",
+    }
+    assert f"{shown[scheme]}, " in bouncer.output()
+    assert "/server add" not in bouncer.output()
+    assert ("fingerprint: " in bouncer.output()) == (scheme == "wss")
+    assert bouncer.terminate() == 0
