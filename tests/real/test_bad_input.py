@@ -27,15 +27,19 @@ class Watched(NamedTuple):
     watch: Talker
     since: int  # of watch's lines, when all was quiet
 
-    async def goes_on(self) -> None:
-        """The attached client is still attached, and has got what bob says and nothing else."""
+    async def goes_on(self, *, warned: bool = False) -> None:
+        """The attached client is still attached, and has got what bob says and nothing else; if it is to be ``warned``,
+        also that somebody tried a wrong password."""
         text = f"still here {len(self.watch.lines)}"
         await self.bob.say("#t", [text])
         await self.watch.heard("#t", text)
         assert self.bouncer.running
         assert not self.watch.closed
         lines = [line for line in self.watch.lines[self.since :] if line.command not in NOISE]
-        assert {(line.nick, line.command) for line in lines} == {("bob", "PRIVMSG")}, lines
+        warnings = [line for line in lines if line.text.startswith("Wrong password for your account from 127.0.0.1")]
+        assert bool(warnings) == warned, lines
+        rest = [line for line in lines if line not in warnings]
+        assert {(line.nick, line.command) for line in rest} == {("bob", "PRIVMSG")}, rest
         assert "Traceback" not in self.bouncer.output()
 
 
@@ -186,8 +190,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("password", WRONG.values(), ids=WRONG.keys())
-async def test_a_wrong_login_is_refused_with_one_reply(password: str, watched: Watched, talkers: list[Talker]) -> None:
+@pytest.mark.parametrize("kind", WRONG)
+async def test_a_wrong_login_is_refused_with_one_reply(kind: str, watched: Watched, talkers: list[Talker]) -> None:
+    password = WRONG[kind]
     talker = await Talker.open(watched.bouncer.port)
     talkers.append(talker)
     talker.send(*([f"PASS {password}"] if password else []), "NICK alice", "USER stranger 0 * :a")
@@ -195,7 +200,7 @@ async def test_a_wrong_login_is_refused_with_one_reply(password: str, watched: W
     assert "001" not in [line.command for line in talker.lines]
     replies = [line for line in talker.lines if is_reply(line) and line.command not in ("NOTICE", "ERROR")]
     assert len(replies) == 1, talker.lines
-    await watched.goes_on()
+    await watched.goes_on(warned="password" in kind)
 
 
 async def test_wrong_passwords_do_not_hold_up_a_right_one(watched: Watched, talkers: list[Talker]) -> None:
@@ -205,7 +210,7 @@ async def test_wrong_passwords_do_not_hold_up_a_right_one(watched: Watched, talk
         talker.send("PASS alice/net:wrong", "NICK alice", "USER a 0 * :a")
     right = await Talker.connect(watched.bouncer.port, "alice", password=f"alice/net@right:{PASSWORD}")
     talkers.append(right)
-    await watched.goes_on()
+    await watched.goes_on(warned=True)
 
 
 # --- networks that misbehave -------------------------------------------------------------------------------------
