@@ -17,8 +17,9 @@ from bouncer.irc.message import Message
 T = TypeVar("T")
 
 LABEL_CAPS = frozenset({"labeled-response", "batch"})  # an answer of several lines needs the second one
-# What has no answer that anybody waits for: that one is typing.
-UNLABELLED = frozenset({"TAGMSG"})
+# What has no answer that anybody waits for: that one is typing; and a new nick, since InspIRCd 3 tells a labelled one
+# as if the new nick had said it, so that nobody would know who has it.
+UNLABELLED = frozenset({"NICK", "TAGMSG"})
 
 LABEL_PATIENCE = 300.0  # seconds; a label is nobody else's, so a late answer harms nobody
 LABELS_LIMIT = 1000  # labels out at a time, as many as commands without (see `asks`); of more, the oldest is forgotten

@@ -36,6 +36,17 @@ async def test_a_labelled_answer_goes_to_its_asker_without_its_label(stage: Stag
     phone.gets(":irc.example 263 alice WHOIS :Later")
 
 
+async def test_a_new_nick_is_asked_for_without_a_label(stage: Stage) -> None:
+    upstream = with_labels(stage)
+    phone = await stage.attached("alice@phone")
+    desk = await stage.attached("alice@desk")
+    phone.says("NICK alicia")
+    assert upstream.heard() == ["NICK alicia"]
+    upstream.says(":irc.example 433 alice alicia :Nickname is already in use")
+    phone.gets(":irc.example 433 alice alicia :Nickname is already in use")
+    desk.gets_nothing()
+
+
 async def test_what_a_labelled_command_changed_is_told_to_all(stage: Stage) -> None:
     upstream = with_labels(stage)
     phone = await stage.attached("alice@phone")

@@ -88,12 +88,7 @@ async def away_text(talker: Talker) -> list[str]:
     return [line.text for line in talker.lines[start:] if line.command == "301"]
 
 
-WRONG_SOURCE = "a labelled NICK comes back from InspIRCd 3 with the new nick as its source, and is not known as our own"
-
-
-@pytest.mark.parametrize(
-    "kind", [pytest.param("inspircd", marks=pytest.mark.xfail(strict=True, reason=WRONG_SOURCE)), "ngircd"]
-)
+@pytest.mark.parametrize("kind", ["inspircd", "ngircd"])
 async def test_both_clients_see_a_new_nick(
     kind: str, start_network: StartNetwork, bouncer: Bouncer, start_client: StartClient, talkers: list[Talker]
 ) -> None:
