@@ -114,11 +114,11 @@ class House:
         if account is None:
             return
         del self.accounts[fold_name(account.user.name)]
+        for session in account.sessions:
+            session.close("Your account was removed")
         links, account.links = account.links, {}
         for link in links.values():
             self._drop(link)
-        for session in account.sessions:
-            session.close("Your account was removed")
 
     def _link(self, account: Account, network: Network) -> Link:
         head = self._heads.get(network.id, Head(0, 0, {}))

@@ -35,7 +35,7 @@ DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that 
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 # What is said to these has passwords in it and is not kept.
-SECRET_TARGETS = SERVICES
+SECRET_TARGETS = SERVICES | {"chanserv", "operserv"}
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
 OUR_QUESTIONS = frozenset({"ISON", "NICK", "MONITOR", "JOIN"})

@@ -188,7 +188,7 @@ async def test_a_user_that_is_removed_is_sent_away(stage: Stage) -> None:
     device = await stage.attached()
     stage.house.remove(user.id)
     assert device.closed
-    assert device.lines() == ["ERROR :Closing link: The network example was removed"]
+    assert device.lines() == ["ERROR :Closing link: Your account was removed"]
 
 
 async def test_over_long_lines_are_refused_and_the_client_stays(stage: Stage) -> None:

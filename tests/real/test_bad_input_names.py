@@ -267,7 +267,7 @@ async def test_a_delete_under_attached_clients(
 
     await desk.do("network", "delete", "alice/one")
     for each in (first, phone):
-        assert "one was removed" in (await each.line(lambda line: line.command == "ERROR")).text
+        assert "was removed" in (await each.line(lambda line: line.command == "ERROR")).text
         await each.end()
     await lobby.line(lambda line: line.command == "BOUNCER" and line.params == ["NETWORK", old, "*"])
     assert "no network" in await desk.refused("network", "show", "alice/one")

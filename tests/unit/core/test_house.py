@@ -82,7 +82,7 @@ async def test_an_account_is_removed_while_clients_are_attached(stage: Stage) ->
     user = stage.user("alice", "libera", "oftc")
     bound, unbound = await stage.attached("alice/libera@phone"), await stage.attached("alice@lobby")
     stage.house.remove(user.id)
-    bound.gets("ERROR :Closing link: The network libera was removed")
+    bound.gets("ERROR :Closing link: Your account was removed")
     unbound.gets("ERROR :Closing link: Your account was removed")
     assert stage.house.users() == []
     stage.house.remove(user.id)  # gone is gone
