@@ -140,7 +140,9 @@ class Bouncer:
         return Login(self.tls_port, user, PASSWORD, nick, fingerprint_of(self.tls_port))
 
 
-def network(name: str, server: Network, *, tls: bool, nick: str, channels: Sequence[Any], **more: Any) -> dict[str, Any]:
+def network(
+    name: str, server: Network, *, tls: bool, nick: str, channels: Sequence[Any], **more: Any
+) -> dict[str, Any]:
     """A network of a state file: that server, pinned by its fingerprint where it is TLS."""
     pinned = {"tls_fingerprint": server.fingerprint} if tls else {}
     return {
