@@ -47,11 +47,13 @@ async def create(context: Context, call: Call) -> Result:
 async def delete(context: Context, call: Call) -> Result:
     user = find_user(context, call.target.user)
     named = call.target.device
-    token = next((token for token in user.tokens if token.id == named), None)
-    if token is None:
-        alike = [each.id for each in user.tokens if each.device == named]
-        hint = f"; that device has {', '.join(alike)}" if alike else meant(named, [each.id for each in user.tokens])
-        raise Refused(f"there is no token {quoted(named)}{hint or '; token list shows them'}")
+    fitting = [token for token in user.tokens if named in (token.id, token.device)]
+    if len(fitting) != 1:
+        ids = [token.id for token in fitting]
+        problem = f"there is no token {quoted(named)}" if not ids else f"{quoted(named)} has several tokens"
+        hint = f"; name one by its id: {', '.join(ids)}" if ids else meant(named, [each.id for each in user.tokens])
+        raise Refused(f"{problem}{hint or '; token list shows them'}")
+    (token,) = fitting
     left = replace(user, tokens=tuple(each for each in user.tokens if each.id != token.id))
     await keep(context, [left])
     put_out(context, [left])
@@ -121,7 +123,7 @@ OPERATIONS = (
     Operation(
         "token delete",
         "take the password of a device back",
-        "Clients that came in by it are put out at once. The id is what token list shows.",
+        "Clients that came in by it are put out at once. Its device names it, or the id that token list shows.",
         ("token delete {device}",),
         delete,
         takes=Takes.DEVICE,

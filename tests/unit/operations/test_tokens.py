@@ -32,13 +32,19 @@ async def test_a_token_is_shown_once_and_kept_as_a_digest(stocked: Bench) -> Non
     assert stocked.user("alice").tokens == (token,)
 
 
-async def test_a_token_is_taken_back_by_its_id_alone(stocked: Bench) -> None:
+async def test_a_token_is_taken_back_by_its_id_or_by_its_device(stocked: Bench) -> None:
+    await stocked.do("token create alice device=phone")
+    await stocked.do("token delete phone", ALICE)
+    assert stocked.user("alice").tokens == ()
     token_id = (await stocked.do("token create alice device=phone")).data["id"]
+    await stocked.do("token create alice device=phone")
     assert token_id in await stocked.refusal("token delete phone", ALICE)
+    assert len(stocked.user("alice").tokens) == 2
     assert "token list shows them" in await stocked.refusal("token delete zzzz", ALICE)
     assert "another user" in await stocked.refusal(f"token delete alice/{token_id}", Actor("bob"))
     await stocked.do(f"token delete alice/{token_id}")
-    assert stocked.user("alice").tokens == ()
+    (left,) = stocked.user("alice").tokens
+    assert left.id != token_id
 
 
 async def test_a_token_without_a_device_is_a_device_of_its_own(stocked: Bench) -> None:
