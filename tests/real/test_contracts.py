@@ -12,7 +12,7 @@ import pytest
 from peers.bouncer import PASSWORD, Bouncer, network, user
 from peers.ircds import NgIRCd
 from peers.process import Program
-from peers.talker import Talker
+from peers.talker import Line, Talker
 from peers.waiting import eventually, free_port, listening
 
 README = Path(__file__).parents[2] / "README.md"
@@ -149,6 +149,10 @@ async def test_what_was_switched_off_stays_off(running: Bouncer, talkers: list[T
     await back.line(lambda line: line.command == "JOIN" and line.params[0] == "#t")
 
 
+def notice_of(nick: str) -> Callable[[Line], bool]:
+    return lambda line: line.command == "NOTICE" and line.nick == nick
+
+
 async def test_settings_change_under_attached_clients(running: Bouncer, ngircd: NgIRCd, talkers: list[Talker]) -> None:
     desk = await Talker.connect(running.port, "alice", password=f"alice@desk/net:{PASSWORD}")
     watcher = await Talker.connect(ngircd.port, "watcher")
@@ -160,7 +164,7 @@ async def test_settings_change_under_attached_clients(running: Bouncer, ngircd: 
     for service, words in (("*bouncer", "network upd nick=alice3"), ("*status", "status"), ("BouncerServ", "help")):
         start = len(desk.lines)
         desk.send(f"PRIVMSG {service} :{words}")
-        await desk.line(lambda line: line.command == "NOTICE" and line.nick == "*bouncer", since=start)
+        await desk.line(notice_of(service), since=start)
     await watcher.line(lambda line: line.command == "NICK" and line.params == ["alice3"])
     assert not [line.raw for line in watcher.lines if line.command == "QUIT"]
 
