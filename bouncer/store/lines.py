@@ -36,10 +36,11 @@ _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
 
 
 class Targets:
-    """The ids of conversations, remembered. Spellings that differ only in case share one."""
+    """The ids of conversations, remembered. Spellings that differ only in case share one, which has the newest."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[int, str], int] = {}
+        self._names: dict[int, str] = {}
 
     def id_of(self, connection: sqlite3.Connection, network: int, name: str) -> int:
         """The row of a target, made if it is not there."""
@@ -48,23 +49,28 @@ class Targets:
         found = self._ids.get((network, name))
         if found is None:
             if len(self._ids) >= TARGET_CACHE:
-                self._ids.clear()
+                self.forget()
             found = self._ids[network, name] = self._find_or_make(connection, network, name)
+        if self._names.get(found) != name:
+            connection.execute("UPDATE targets SET name = ? WHERE id = ?", (to_column(name), found))
+            self._names[found] = name
         return found
 
     def forget(self) -> None:
         """Remember nothing: a transaction was rolled back, or rows were deleted."""
         self._ids.clear()
+        self._names.clear()
 
     def _find_or_make(self, connection: sqlite3.Connection, network: int, name: str) -> int:
         folded = to_column(DEFAULT_FOLD(name))
         connection.execute(
             "INSERT OR IGNORE INTO targets (network, folded, name) VALUES (?, ?, ?)", (network, folded, to_column(name))
         )
-        found: int = connection.execute(
-            "SELECT id FROM targets WHERE network = ? AND folded = ?", (network, folded)
-        ).fetchone()[0]
-        return found
+        found, spelled = connection.execute(
+            "SELECT id, name FROM targets WHERE network = ? AND folded = ?", (network, folded)
+        ).fetchone()
+        self._names[found] = from_column(spelled)
+        return int(found)
 
 
 def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[int, Sequence[Entry]], boot: int) -> int:
