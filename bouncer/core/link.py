@@ -212,7 +212,8 @@ class Link:
             if guarded and not self._screening.keeps(target):
                 kind = Kind.NONE
             if kind or only is not NOBODY:
-                entry = log.append(message, time, kind, target, only=only)
+                also = state.seen_in if kind and not target else ()
+                entry = log.append(message, time, kind, target, only=only, also=also)
                 if kind:
                     kept.append(entry)
             reaction = _REACTIONS.get(message.command)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
 from bouncer.downstream import networks, welcome
+from bouncer.downstream.chathistory import chathistory
 from bouncer.downstream.dispatch import Command
 from bouncer.downstream.place import Attached
 from bouncer.irc import numerics
@@ -182,5 +183,6 @@ COMMANDS = MappingProxyType(
         "WHOIS": Command(_whois),
         "MOTD": Command(_motd),
         "BOUNCER": Command(networks.bouncer, 1),
+        "CHATHISTORY": Command(chathistory, 1),
     }
 )

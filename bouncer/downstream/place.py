@@ -5,7 +5,8 @@ Owns both ports, so that neither side needs to know the other's class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bouncer.downstream.login import Arrival
@@ -13,7 +14,18 @@ from bouncer.irc.caps import CapOffer
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
 from bouncer.model.log import Log
+from bouncer.model.ports import Kept
 from bouncer.model.state import ChannelState, NetworkState
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A batch around lines, for clients that take batches: its type, and the conversation that it is about ("" if
+    about none). ``complete``: there is no more of what was asked for (draft/chathistory-end)."""
+
+    type: str
+    target: str = ""
+    complete: bool = False
 
 
 class Attached(Protocol):
@@ -62,6 +74,12 @@ class Attached(Protocol):
 
     def reply_lines(self, lines: bytes) -> None:
         """Like :meth:`reply`, for lines that are rendered already (each with its line end)."""
+
+    def history(self, rows: Sequence[Kept], frame: Frame) -> None:
+        """Answer with lines of one conversation out of the store."""
+
+    def batch(self, messages: Sequence[Message], frame: Frame) -> None:
+        """Answer with lines of ours that belong together."""
 
     def say(self, numeric: str, *params: str) -> None:
         """Answer with a numeric, addressed to the client's nick."""

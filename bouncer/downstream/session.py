@@ -17,7 +17,7 @@ from typing import Any
 from bouncer.downstream.deliver import CRLF, Renderer
 from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
-from bouncer.downstream.place import Place
+from bouncer.downstream.place import Frame, Place
 from bouncer.downstream.replay import Replay
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
@@ -35,6 +35,9 @@ BEHIND_LIMIT = 20_000  # entries; who is further behind re-attaches and loses no
 PROOF_EVERY = 5.0  # seconds between two questions whether the client has read what it was sent
 IDLE_PING = 90.0  # seconds of silence after which a client is asked for a sign of life ...
 PING_TIMEOUT = 60.0  # ... and how long it may take; phones wake slowly
+
+# Clients with these fetch what they missed themselves, and are pushed nothing when they come in (design 3.2).
+ON_REQUEST = frozenset({"draft/chathistory", "znc.in/playback"})
 
 Ask = Callable[["Session", object, Callable[[Any], None]], None]
 
@@ -71,6 +74,7 @@ class Session:
         self._answers: deque[tuple[int, bytes]] = deque()  # (place in the log, whole lines)
         self._answers_size = 0
         self._asking = False
+        self._unasked: tuple[object, Callable[[Any], None]] | None = None  # until the client has taken its answers
         self._parked: deque[Message] = deque()
         self._paging = False
         self._cursor = 0  # while catching up: the kept line read last ...
@@ -98,12 +102,16 @@ class Session:
         return self._profile
 
     def start(self, welcome: bytes, position: int) -> None:
-        """Come in at the log's head: write the welcome, then all kept text after ``position``, then what comes."""
+        """Come in at the log's head: write the welcome, then all kept text after ``position``, then what comes.
+
+        A client that fetches what it missed itself is at the head at once; its position follows with its next PONG.
+        """
         log = self.place.log
         self.sink.write(welcome)
         self.index = log.head
-        self.confirmed = self._sent = self._cursor = position
+        self.confirmed = position
         self._upto = log.seq
+        self._sent = self._cursor = position if ON_REQUEST.isdisjoint(self.offer.enabled) else log.seq
         log.followers.append(self)
         self._set_alarm(self._timers.now() + IDLE_PING)
         self.wake()
@@ -187,6 +195,7 @@ class Session:
         reached = rows[-1].seq if len(rows) == page.limit else page.upto
         self._write_missed(self._replay.kept(self, rows), reached)
         self.wake()
+        self._go_on()
 
     def _write_missed(self, data: bytes, reached: int) -> None:
         self._cursor = reached
@@ -211,6 +220,14 @@ class Session:
         self._answers_size += len(lines)
         self.wake()
         self._regulate()
+
+    def history(self, rows: Sequence[Kept], frame: Frame) -> None:
+        """Answer with lines of one conversation out of the store."""
+        self.reply_lines(self._replay.excerpt(self, rows, frame))
+
+    def batch(self, messages: Sequence[Message], frame: Frame) -> None:
+        """Answer with lines of ours that belong together."""
+        self.reply_lines(self._replay.framed(self, [message.raw + CRLF for message in messages], frame))
 
     def say(self, numeric: str, *params: str) -> None:
         """Answer with a numeric, addressed to the client's nick."""
@@ -278,18 +295,27 @@ class Session:
         for message in messages:
             if self.closed:
                 return
-            if self._asking:
+            if self._parked or self._asking or self._laden():
                 self._parked.append(message)
             else:
                 dispatch(self._commands, self, message)
         self._regulate()
 
+    def _laden(self) -> bool:
+        """Whether so many answers wait for the client that nothing that makes more is to be done."""
+        return len(self._answers) >= ANSWERS_LIMIT or self._answers_size > ANSWERS_BYTES
+
     def _regulate(self) -> None:
-        self.sink.hold(
-            len(self._parked) >= PARKED_LIMIT
-            or len(self._answers) >= ANSWERS_LIMIT
-            or self._answers_size > ANSWERS_BYTES
-        )
+        self.sink.hold(len(self._parked) >= PARKED_LIMIT or self._laden())
+
+    def _go_on(self) -> None:
+        """Do what had to wait, as far as it has not to wait on."""
+        if self._unasked is not None and not self._laden():
+            (question, render), self._unasked = self._unasked, None
+            self._ask(self, question, lambda answer: self._answered(render, answer))
+        while self._parked and not self._asking and not self._laden() and not self.closed:
+            dispatch(self._commands, self, self._parked.popleft())
+        self._regulate()
 
     def refused(self, count: int) -> None:
         """Lines of the client were longer than the limits allow (IRCv3 message-tags: 417)."""
@@ -297,23 +323,27 @@ class Session:
             self.say("417", "Input line was too long")
 
     def ask(self, question: object, render: Callable[[Any], None]) -> None:
-        """Ask the world outside; ``render`` gets the answer. Until then the client's later commands are parked."""
+        """Ask the world outside; ``render`` gets the answer. Until then the client's later commands are parked.
+
+        The question itself waits while the client does not take the answers that it has.
+        """
         self._asking = True
-        self._ask(self, question, lambda answer: self._answered(render, answer))
+        if self._laden():
+            self._unasked = question, render
+        else:
+            self._ask(self, question, lambda answer: self._answered(render, answer))
 
     def _answered(self, render: Callable[[Any], None], answer: Any) -> None:
         self._asking = False
         if self.closed:
             return
         render(answer)
-        while self._parked and not self._asking and not self.closed:
-            dispatch(self._commands, self, self._parked.popleft())
-        self._regulate()
+        self._go_on()
 
     def writable(self) -> None:
         """The socket takes bytes again."""
         self.wake()
-        self._regulate()
+        self._go_on()
 
     def recapped(self) -> None:
         """The client has changed its capabilities."""
@@ -341,3 +371,4 @@ class Session:
         self.place.detach(self)
         self._answers.clear()
         self._parked.clear()
+        self._unasked = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bouncer.downstream import chathistory
 from bouncer.downstream.place import Place
 from bouncer.irc import numerics
 from bouncer.irc.fit import pack
@@ -62,6 +63,8 @@ def supports(place: Place) -> Iterator[Message]:
     tokens.pop("BOUNCER_NETID", None)  # a network that is a bouncer has ids of its own
     if place.log.network:
         tokens["BOUNCER_NETID"] = str(place.log.network)
+        tokens["CHATHISTORY"] = str(chathistory.LIMIT)
+        tokens["MSGREFTYPES"] = "msgid,timestamp"
     for words in ISupport.render(tokens):
         yield Message.lenient(numerics.RPL_ISUPPORT, place.state.nick, *words, ISUPPORT_END, source=place.server)
 
