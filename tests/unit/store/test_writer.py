@@ -28,6 +28,9 @@ class Disk:
         self.attempts = 0
         self.syncs = 0
         self.portions = 0
+        self.unindexed = 0
+        self.indexed: list[int] = []  # how many lines waited at each portion of the index
+        self.index_problem: Exception | None = None
         self.closed = False
         self.attempted: Callable[[], object] = lambda: None
         self.gate = threading.Event()
@@ -40,6 +43,14 @@ class Disk:
         if self.problem is not None:
             raise self.problem
         self.batches.append(batch)
+        self.unindexed += batch.rows
+
+    def index(self) -> bool:
+        if self.index_problem is not None:
+            raise self.index_problem
+        self.indexed.append(self.unindexed)
+        self.unindexed = max(0, self.unindexed - 1000)
+        return self.unindexed > 0
 
     def sync(self) -> None:
         if self.sync_problem is not None:
