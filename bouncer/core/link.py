@@ -20,8 +20,9 @@ from bouncer.core.screening import Screening
 from bouncer.core.screens import Screens
 from bouncer.core.status import LinkStatus, Phase, printable
 from bouncer.core.wishes import Wishes
+from bouncer.downstream.markers import Markers
 from bouncer.downstream.place import Attached
-from bouncer.downstream.welcome import joined, note, supports, welcome
+from bouncer.downstream.welcome import joined, marker, note, supports, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.fit import pack
@@ -75,6 +76,7 @@ class Link:
         self.uplink: Uplink | None = None
         self.sessions: list[Attached] = []
         self.positions = dict(positions)
+        self.markers = Markers(lambda target, time: archive.put_marker(network.id, target, time))
         self.phase = Phase("disconnected", timers.now())
         self._archive = archive
         self._tracked = tracked
@@ -312,6 +314,8 @@ class Link:
         if self.state.is_me(message.nick):
             name = message.param(0)
             sent_to = self._wishes.forward_of(name)
+            if self.markers.loaded and not self.is_detached(name):
+                self._show([marker(self, name)])
             self._joins.joined(name)
             self._detached.stirred(name)
             if sent_to not in self.state.channels:

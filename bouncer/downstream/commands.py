@@ -12,6 +12,7 @@ from types import MappingProxyType
 from bouncer.downstream import networks, welcome
 from bouncer.downstream.chathistory import chathistory
 from bouncer.downstream.dispatch import Command
+from bouncer.downstream.markread import markread
 from bouncer.downstream.place import Attached
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
@@ -184,5 +185,6 @@ COMMANDS = MappingProxyType(
         "MOTD": Command(_motd),
         "BOUNCER": Command(networks.bouncer, 1),
         "CHATHISTORY": Command(chathistory, 1),
+        "MARKREAD": Command(markread),
     }
 )

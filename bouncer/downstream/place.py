@@ -5,11 +5,12 @@ Owns both ports, so that neither side needs to know the other's class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bouncer.downstream.login import Arrival
+from bouncer.downstream.markers import Markers
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
@@ -52,6 +53,10 @@ class Attached(Protocol):
     @property
     def profile(self) -> int:
         """Its capabilities, see `deliver`."""
+
+    @property
+    def now(self) -> float:
+        """The time, in seconds since 1970 UTC."""
 
     @property
     def offer(self) -> CapOffer:
@@ -116,6 +121,13 @@ class Place(Protocol):
     @property
     def down(self) -> str:
         """Why nothing can be sent, in one sentence; "" if it can."""
+
+    @property
+    def markers(self) -> Markers:
+        """Up to when the user has read each conversation."""
+
+    def publish(self, messages: Iterable[Message]) -> None:
+        """Show lines of our own to all attached clients; they are not kept."""
 
     def send(self, session: Attached, message: Message) -> None:
         """Pass a line on to the network, or tell the session why not."""

@@ -101,6 +101,11 @@ class Session:
         """Its capabilities, as one number."""
         return self._profile
 
+    @property
+    def now(self) -> float:
+        """The time, in seconds since 1970 UTC."""
+        return self._timers.now()
+
     def start(self, welcome: bytes, position: int) -> None:
         """Come in at the log's head: write the welcome, then all kept text after ``position``, then what comes.
 
