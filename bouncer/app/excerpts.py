@@ -31,7 +31,7 @@ async def read(history: History, question: Lines) -> Excerpt | NoSuchLine:
                 return NoSuchLine(place)
             marks.append(mark)
         else:
-            marks.append(None if place is None else Mark(place, LAST_SEQ))
+            marks.append(Mark(place, LAST_SEQ) if isinstance(place, int) else place)
     start, end = marks
     reader = _Reader(history, question, await _stretches(history, question) if question.follow else [])
     if question.way is Way.AROUND:
@@ -45,7 +45,7 @@ async def read(history: History, question: Lines) -> Excerpt | NoSuchLine:
     return Excerpt(rows[-question.limit :], complete=len(rows) <= question.limit)
 
 
-def _begin(mark: Mark | None, place: int | str | None) -> Mark | None:
+def _begin(mark: Mark | None, place: int | str | Mark | None) -> Mark | None:
     """A place as the bound of what is before it: of a time, that is before all lines of its millisecond."""
     return Mark(place, 0) if isinstance(place, int) else mark
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.history import Mark
 from bouncer.model.ports import Kept
 
 
@@ -70,8 +71,8 @@ class Way(Enum):
 class Lines:
     """Lines of one conversation; the answer is an Excerpt, or NoSuchLine.
 
-    ``target`` is a name as anybody may spell it. Places are times (milliseconds, int) or msgids (str); lines that
-    stand there are left out. ``upto`` is the log's last number now: what comes later is not asked for. ``follow``:
+    ``target`` is a name as anybody may spell it. Places are times (milliseconds, int), msgids (str) or marks; lines
+    that stand there are left out. ``upto`` is the log's last number now: what comes later is not asked for. ``follow``:
     the target is a person, and what was said under earlier nicks counts too.
     """
 
@@ -80,8 +81,8 @@ class Lines:
     upto: int
     limit: int
     way: Way
-    start: int | str | None = None
-    end: int | str | None = None
+    start: int | str | Mark | None = None
+    end: int | str | Mark | None = None
     kinds: Set[int] = TEXT_KINDS
     follow: bool = False
 
