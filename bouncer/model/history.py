@@ -57,6 +57,17 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Expiry:
+    """Lines that are kept no longer: of one conversation, or of a whole network if ``target`` is "". Those before a
+    time (milliseconds), and of them those up to a number."""
+
+    network: int
+    target: str = ""
+    before: int | None = None
+    upto: int = LAST_SEQ
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """Lines of text that have all of these words, of several networks, newest first.
 

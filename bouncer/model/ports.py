@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry
-from bouncer.model.history import Mark, Range, Search, Spot
+from bouncer.model.history import Expiry, Mark, Range, Search, Spot
 from bouncer.model.records import User
 
 BEHIND_LIMIT = 10_000  # lines that are counted for a device in a list; beyond that the number helps nobody
@@ -107,6 +107,10 @@ class Archive(Protocol):
         """The user has read this conversation up to ``time`` (milliseconds), on whichever device. Never goes back: an
         earlier time than the one kept changes nothing."""
 
+    def expire(self, expiry: Expiry) -> None:
+        """Delete these lines, portion by portion, behind all that was put before. Returns at once; what an end of the
+        process leaves of it stays until it is asked for again."""
+
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """Have ``durable({network: highest durable seq})`` called on the loop after each commit."""
 
@@ -199,6 +203,10 @@ class History(Protocol):
 
     async def markers(self, network: int) -> Mapping[str, int]:
         """Up to when each conversation that has a marker was read (milliseconds), by its name as last put."""
+
+    async def excess(self, network: int, target: str, size: int) -> int:
+        """The ``upto`` of an Expiry that leaves at most ``size`` bytes of lines of a conversation, or of the network
+        if ``target`` is ""; 0 if there are no more. Lines that are not indexed yet count for the network alone."""
 
     async def search(self, question: Search) -> list[Found]:
         """What was found, newest first: a page of at most ``limit``; fewer mean that there is no more."""

@@ -9,6 +9,7 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Sequence
 
 from bouncer.model.entry import Entry
+from bouncer.model.history import Expiry
 from bouncer.model.records import User
 
 Waiter = tuple[AbstractEventLoop, "Future[None]"]
@@ -17,13 +18,14 @@ Waiter = tuple[AbstractEventLoop, "Future[None]"]
 class Batch:
     """The contents of one transaction."""
 
-    __slots__ = ("_size", "_sized", "lines", "markers", "positions", "rows", "users", "waiters")
+    __slots__ = ("_size", "_sized", "expiries", "lines", "markers", "positions", "rows", "users", "waiters")
 
     def __init__(self) -> None:
         self.rows = 0  # of lines
         self.lines: dict[int, list[Entry]] = {}  # by network
         self.positions: dict[tuple[int, str], int | None] = {}  # by network and device; None: forget it
         self.markers: dict[tuple[int, str], int] = {}  # by network and conversation: read up to this time
+        self.expiries: list[Expiry] = []
         self.users: dict[int, list[User | None]] = {}  # by id, what each was to be, oldest first; None: removed
         self.waiters: list[Waiter] = []
         self._size = 0
@@ -32,7 +34,7 @@ class Batch:
     @property
     def empty(self) -> bool:
         """True if there is nothing to write."""
-        return not (self.rows or self.positions or self.markers or self.users)
+        return not (self.rows or self.positions or self.markers or self.expiries or self.users)
 
     @property
     def size(self) -> int:
@@ -59,6 +61,10 @@ class Batch:
         if known is None or known < time:
             self.markers[network, target] = time
 
+    def add_expiry(self, expiry: Expiry) -> None:
+        if expiry not in self.expiries:
+            self.expiries.append(expiry)
+
     def add_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
         for user in saved:
             self._add_user(user.id, user)
@@ -80,6 +86,7 @@ class Batch:
         self.positions = older.positions | self.positions
         for (network, target), time in older.markers.items():
             self.add_marker(network, target, time)
+        self.expiries[:0] = [expiry for expiry in older.expiries if expiry not in self.expiries]
         mine, self.users = self.users, older.users
         for user_id, versions in mine.items():
             for version in versions:

@@ -8,13 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
 from bouncer.model.errors import Refused
+from bouncer.model.history import Expiry
 from bouncer.model.ports import Snapshot
-from bouncer.store import expiry, lines, records
+from bouncer.store import lines, records
 from bouncer.store.batch import Batch
+from bouncer.store.expiry import expire_lines, expire_removed
 from bouncer.store.files import make_directory, make_empty
 from bouncer.store.indexer import Indexer
 from bouncer.store.migrations import migrate, read_scripts
@@ -74,6 +77,7 @@ class Database:
         self._now = now
         self._boot = 0
         self._targets = lines.Targets()
+        self._expiries: deque[Expiry] = deque()  # what lines to delete, the first first
         if path.is_dir():
             raise Refused(f"{path} is a directory and not a database: name another home, or move it away")
         try:
@@ -163,6 +167,7 @@ class Database:
             raise
         for network, entries in batch.lines.items():
             self._indexer.added(network, len(entries))
+        self._expiries += (expiry for expiry in batch.expiries if expiry not in self._expiries)
         if left_out:
             log.error("%d lines had numbers that were in use, and were left out", left_out)
 
@@ -187,9 +192,20 @@ class Database:
         return self._indexer.step()
 
     def expire(self) -> bool:
-        """Delete a portion of what was removed long ago."""
-        with transaction(self._connection):
-            more = expiry.expire(self._connection, int(self._now()))
+        """Delete a portion of what is not to be kept."""
+        try:
+            with transaction(self._connection):
+                if self._expiries:
+                    more = expire_lines(self._connection, self._indexer, self._expiries[0])
+                else:
+                    more = expire_removed(self._connection, self._indexer, int(self._now()))
+        except BaseException:
+            self._indexer.load()  # it has been told of lines that are not gone
+            raise
+        if self._expiries:
+            if not more:
+                self._expiries.popleft()
+            return True
         if more:
             self._targets.forget()
         return more

@@ -90,6 +90,11 @@ class Indexer:
             self._lines += lines
         self._forget()
 
+    def mark(self, network: int) -> int:
+        """All lines of a network up to this number are indexed."""
+        progress = self._networks.get(network)
+        return progress.seq if progress is not None else 0
+
     def added(self, network: int, lines: int) -> None:
         """So many lines were written."""
         self._networks.setdefault(network, Progress()).lines += lines
@@ -97,8 +102,9 @@ class Indexer:
 
     def removed(self, network: int, lines: int) -> None:
         """So many lines that were not indexed were deleted."""
-        self._networks[network].lines -= lines
-        self._lines -= lines
+        progress = self._networks.setdefault(network, Progress())
+        self._lines -= min(lines, progress.lines)
+        progress.lines = max(0, progress.lines - lines)
         self._forget()
 
     def step(self) -> bool:

@@ -15,7 +15,7 @@ from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS, Entry
 from bouncer.model.errors import Unavailable
-from bouncer.model.history import LINES_LIMIT, Mark, Range, Search
+from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search
 from bouncer.model.log import message_ids
 from bouncer.model.ports import BEHIND_LIMIT, Found, Head, Kept, Page, Seen, Snapshot, Talk
 from bouncer.model.records import User
@@ -127,6 +127,10 @@ class MemoryStore:
         """As the port says."""
         self._put(lambda: self._write_marker(network, target, time))
 
+    def expire(self, expiry: Expiry) -> None:
+        """As the port says; at once, with what else waits."""
+        self._put(lambda: self._expire(expiry))
+
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """As the port says."""
         self._on_durable = durable
@@ -234,6 +238,16 @@ class MemoryStore:
         self._all_committed()
         return dict(self._markers.get(network, {}).values())
 
+    async def excess(self, network: int, target: str, size: int) -> int:
+        """As the port says."""
+        self._all_committed()
+        for line in reversed(self._lines.get(network, [])):
+            if not target or DEFAULT_FOLD(target) in self._conversations(network, line):
+                size -= len(line.raw)
+                if size < 0:
+                    return line.seq
+        return 0
+
     async def search(self, question: Search) -> list[Found]:
         """As the port says."""
         self._all_committed()
@@ -303,6 +317,19 @@ class MemoryStore:
             self._lines.setdefault(network, []).append(line)
             if entry.also:
                 self._also[network, entry.seq] = {DEFAULT_FOLD(name) for name in entry.also}
+
+    def _expire(self, expiry: Expiry) -> None:
+        name = DEFAULT_FOLD(expiry.target)
+        kept = []
+        for line in self._lines.get(expiry.network, []):
+            gone = line.seq <= expiry.upto and (expiry.before is None or line.time < expiry.before)
+            if gone and name:
+                also = self._also.get((expiry.network, line.seq), set())
+                also.discard(name)
+                gone = DEFAULT_FOLD(line.target) == name
+            if not gone:
+                kept.append(line)
+        self._lines[expiry.network] = kept
 
     def _write_marker(self, network: int, target: str, time: int) -> None:
         markers = self._markers.setdefault(network, {})

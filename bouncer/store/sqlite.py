@@ -16,11 +16,12 @@ from typing import TypeVar
 
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.history import Mark, Range, Search
+from bouncer.model.history import Expiry, Mark, Range, Search
 from bouncer.model.ports import Found, Kept, Page, Seen, Snapshot, Talk
 from bouncer.model.records import User
 from bouncer.store.conversations import read_lines, read_markers, read_page, read_place, read_targets
 from bouncer.store.database import Database, connect, explain
+from bouncer.store.expiry import read_cut
 from bouncer.store.finding import read_search
 from bouncer.store.lines import read_devices, read_first_helping
 from bouncer.store.secrets import Box
@@ -111,6 +112,10 @@ class Store:
         """As the port says."""
         self._writer.put_marker(network, target, time)
 
+    def expire(self, expiry: Expiry) -> None:
+        """As the port says."""
+        self._writer.expire(expiry)
+
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """As the port says; there is one listener, and it is called on the loop given to :meth:`attach`."""
         self._writer.listen(durable)
@@ -178,6 +183,11 @@ class Store:
         """As the port says; what waits is committed first."""
         await self._writer.settled()
         return await self._read(lambda connection: read_markers(connection, network))
+
+    async def excess(self, network: int, target: str, size: int) -> int:
+        """As the port says."""
+        await self._catch_up(network)
+        return await self._read(lambda connection: read_cut(connection, network, target, size))
 
     async def search(self, question: Search) -> list[Found]:
         """As the port says; lines that wait are committed first."""

@@ -53,15 +53,24 @@ class Said(NamedTuple):
 
 def said(raw: bytes) -> Said:
     """The words and the sender of a line of text."""
+    body = raw.partition(b" ")[2] if raw[:1] == b"@" else raw
+    source, _, rest = body.partition(b" ")
+    head, colon, text = rest.partition(b" :")
+    if source[:1] == b":" and colon and head.count(b" ") == 1 and head[:1] != b" ":  # COMMAND target :text
+        return Said(derive(text.decode("utf-8", "surrogateescape")), _sender(source))
     message = Message.parse(raw)
     params = message.params
     return Said(derive(params[-1]) if len(params) > 1 else "", fold_sender(message.nick))
 
 
-@lru_cache(4096)  # senders repeat
 def fold_sender(nick: str) -> str:
     """A nick as senders are compared."""
     return DEFAULT_FOLD(nick)
+
+
+@lru_cache(4096)  # senders repeat
+def _sender(source: bytes) -> str:
+    return fold_sender(source[1:].partition(b"!")[0].partition(b"@")[0].decode("utf-8", "surrogateescape"))
 
 
 def derive(text: str) -> str:

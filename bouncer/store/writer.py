@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from bouncer.irc.framing import BODY_LIMIT, UPSTREAM_TAG_LIMIT
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Unavailable
+from bouncer.model.history import Expiry
 from bouncer.model.records import User
 from bouncer.store.batch import Batch
 from bouncer.store.indexer import INDEX_ROWS
@@ -170,6 +171,10 @@ class Writer:
     def put_marker(self, network: int, target: str, time: int) -> None:
         """Have it written up to when a conversation was read."""
         self._hand_over(1, (Batch.add_marker, network, target, time))
+
+    def expire(self, expiry: Expiry) -> None:
+        """Have lines deleted, by and by."""
+        self._hand_over(1, (Batch.add_expiry, expiry))
 
     def put_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
         """Have settings written."""
@@ -323,6 +328,8 @@ class Writer:
             if not self._sync_fails:
                 self._worked()
         self._batches.popleft()
+        if batch.expiries:
+            self._expire_at = min(self._expire_at, now)
         self._done += batch.rows
         if batch.lines:
             highest = batch.highest
@@ -345,7 +352,7 @@ class Writer:
             try:
                 more = self._backend.expire()
             except Exception as error:
-                log.warning("what was removed long ago can't be deleted now: %s", self._backend.explain(error))
+                log.warning("what is not to be kept can't be deleted now: %s", self._backend.explain(error))
                 more = False
             self._expire_at = now + (self._pace.expire_more if more else self._pace.expire)
 
