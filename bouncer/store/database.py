@@ -201,6 +201,8 @@ class Database:
                     more = expire_removed(self._connection, self._indexer, int(self._now()))
         except BaseException:
             self._indexer.load()  # it has been told of lines that are not gone
+            if self._expiries:
+                self._expiries.popleft()  # it must not be in the way of others; it will be asked for again
             raise
         if self._expiries:
             if not more:

@@ -5,6 +5,7 @@ Owns the marks that say how far it is, and what is written when. Must not know t
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from bouncer.store.index_words import INDEX_FORM, document, row_of
 from bouncer.store.packed import packed, unpack
 from bouncer.store.transaction import transaction
 from bouncer.store.words import said
+
+log = logging.getLogger(__name__)
 
 # Lines written to the index in one transaction. FTS5 makes a segment of each, and merging small ones costs more than
 # writing them; 5,000 hold up a batch of lines for some 20 ms.
@@ -76,16 +79,24 @@ class Indexer:
 
     def load(self) -> None:
         """Find out how far the index is. Makes it anew if words are derived in another way now."""
+        form = self._connection.execute("SELECT value FROM meta WHERE name = 'words_form'").fetchone()[0]
+        if form == INDEX_FORM:
+            self._load_progress()
+        else:
+            self._make_anew()
+
+    def _make_anew(self) -> None:
         connection = self._connection
         with transaction(connection):
-            form = connection.execute("SELECT value FROM meta WHERE name = 'words_form'").fetchone()[0]
-            if form != INDEX_FORM:
-                connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-                connection.execute("DELETE FROM indexed")
-                connection.execute("UPDATE meta SET value = ? WHERE name = 'words_form'", (INDEX_FORM,))
+            connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+            connection.execute("DELETE FROM indexed")
+            connection.execute("UPDATE meta SET value = ? WHERE name = 'words_form'", (INDEX_FORM,))
+        self._load_progress()
+
+    def _load_progress(self) -> None:
         self._networks = {}
         self._lines = 0
-        for network, seq, newest, lines in connection.execute(_NETWORKS):
+        for network, seq, newest, lines in self._connection.execute(_NETWORKS):
             self._networks[network] = Progress(seq, newest, lines, seq, newest)
             self._lines += lines
         self._forget()
@@ -109,6 +120,16 @@ class Indexer:
 
     def step(self) -> bool:
         """Do one portion of what there is to do. True if more should be done soon."""
+        try:
+            return self._step()
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB:
+                raise
+            log.error("the word index is damaged, and is made anew")
+            self._make_anew()
+            return True
+
+    def _step(self) -> bool:
         unread = self._lines - self._pending_lines
         if unread > 0 and self._pending_lines < INDEX_ROWS:
             self._read(min(READ_ROWS, INDEX_ROWS - self._pending_lines))

@@ -59,7 +59,7 @@ async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
     def open_sqlite() -> AnyStore:
         database = tmp_path / "bouncer.db"
-        pace = Pace(index=0.0 if indexing else 3600.0)
+        pace = Pace(index=0.0 if indexing else 3600.0, expire_more=0.0)
         return Store.open(database, open_box(tmp_path / "secret.key", database), pace=pace)
 
     indexing = request.param == "indexed"
