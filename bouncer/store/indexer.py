@@ -19,11 +19,11 @@ from bouncer.store.words import said
 log = logging.getLogger(__name__)
 
 # Lines written to the index in one transaction. FTS5 makes a segment of each, and merging small ones costs more than
-# writing them; 5,000 hold up a batch of lines for some 20 ms.
-INDEX_ROWS = 5000
-READ_ROWS = 1000  # lines read and taken apart in one portion: 5 ms
+# writing them; so many hold up a batch of lines for 10 to 20 ms.
+INDEX_ROWS = 2500
+READ_ROWS = 500  # lines read and taken apart in one portion: 2 to 4 ms
 INSERT_ROWS = 500  # documents in one statement (see lines.INSERT_ROWS)
-MERGE_PAGES = 200  # of FTS5 segments merged in one portion: 5 ms
+MERGE_PAGES = 64  # of FTS5 segments merged in one portion: 2 to 10 ms
 LONG_AGO = -(1 << 62)  # before every time
 MILESTONE_ROWS = 1000  # a question for a time looks at so many lines beyond its bounds
 
