@@ -27,6 +27,7 @@ from bouncer.model.questions import (
     NotDone,
     ServiceLine,
     Talks,
+    Unread,
 )
 from bouncer.operations import attributes
 from bouncer.operations.attributes import NoSuchNetwork, WrongAttribute
@@ -49,6 +50,7 @@ class Desk:
             Page: self._page,
             Lines: self._lines,
             Talks: self._talks,
+            Unread: self._unread,
             ServiceLine: self._service_line,
             ListNetworks: self._networks,
             AddNetwork: self._add_network,
@@ -80,6 +82,9 @@ class Desk:
 
     async def _lines(self, session: Session, question: Lines) -> object:
         return await excerpts.read(self._history, question)
+
+    async def _unread(self, session: Session, question: Unread) -> object:
+        return await excerpts.unread(self._history, question)
 
     async def _talks(self, session: Session, question: Talks) -> object:
         return await self._history.targets(question.network, question.after, question.before, LINES_LIMIT)

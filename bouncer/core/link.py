@@ -16,6 +16,7 @@ from bouncer.core.away import Away
 from bouncer.core.ctcp import Ctcp
 from bouncer.core.detached import DETACH, OF_PEOPLE, Detached
 from bouncer.core.joins import CANNOT_JOIN, SERVICES, Joins, logs_in
+from bouncer.core.leftoff import SEPARATOR, LeftOff
 from bouncer.core.screening import Screening
 from bouncer.core.screens import Screens
 from bouncer.core.status import LinkStatus, Phase, printable
@@ -75,7 +76,7 @@ class Link:
         self.state = NetworkState(nick_of(user, network))
         self.uplink: Uplink | None = None
         self.sessions: list[Attached] = []
-        self.positions = dict(positions)
+        self.positions = {device: seq for device, seq in positions.items() if SEPARATOR not in device}
         self.markers = Markers(lambda target, time: archive.put_marker(network.id, target, time))
         self.phase = Phase("disconnected", timers.now())
         self._archive = archive
@@ -91,6 +92,11 @@ class Link:
         self._screens = Screens(self._wishes)
         self._joins = Joins(self._wishes, network.id)
         self._detached = Detached(self._wishes, timers, self._mention, lambda name: name in self.state.channels)
+        self._left_off = LeftOff(
+            positions,
+            lambda name, seq: archive.put_position(network.id, name, seq),
+            lambda name: archive.drop_position(network.id, name),
+        )
         self._screening = Screening((), (), self.state.isupport.fold)
         self._guarded = False  # whether any line is to be held against the rules of these two
         self._away = Away(network.away_text, network.away, timers.now())
@@ -147,6 +153,11 @@ class Link:
         self.sessions.append(session)
         self._away.attached(session)
         greeting = b"".join(session.rendered(message) for message in welcome(self, self._version, session.arrival.nick))
+        for name, after in self._left_off.places(session.device).items():
+            if self._wishes.find(name) is None:
+                self._left_off.forget(name)
+            elif not self.is_detached(name):  # it was shown again while this device was not here
+                session.owe(name, after, position)
         session.start(greeting, position)
         if self.down:
             session.reply(self._note(f"{self.down}."))
@@ -157,6 +168,8 @@ class Link:
         if session in self.sessions:
             self.sessions.remove(session)
             self.confirm(session)
+            if all(each.device != session.device for each in self.sessions):
+                self._left_off.gone(session.device)
             self._away.detached(session, self._timers.now())
             self._away_changed()
         self._asks.gone(session, NOBODY)
@@ -177,9 +190,21 @@ class Link:
             if away:
                 last = min(away, key=lambda each: self.positions[each])
                 del self.positions[last]
+                self._left_off.drop(last)
                 self._archive.drop_position(self.network.id, last)
+        if self._wishes.detached:
+            self._left_off.moved(device, self.positions.get(device, seq), seq, self._wishes.detached)
         self.positions[device] = seq
         self._archive.put_position(self.network.id, device, seq)
+
+    @property
+    def places(self) -> dict[str, int]:
+        """All that the store has of where devices are: their positions, and their places in detached channels."""
+        return {**self.positions, **self._left_off.kept}
+
+    def caught_up(self, session: Attached, channel: str) -> None:
+        """A device has got what was said in a channel while it was detached."""
+        self._left_off.caught_up(session.device, channel)
 
     # --- from the network
 
@@ -349,6 +374,7 @@ class Link:
     def _forget(self, name: str) -> None:
         """The user does not want to be in that channel any more."""
         self._screens.drop(name)
+        self._left_off.forget(name)
         self._wishes.forget(name)
 
     def _cannot_join(self, message: Message) -> None:
@@ -688,9 +714,20 @@ class Link:
             was, now = wishes.fold(name) in before, wishes.is_detached(name)
             if now and not was:
                 self._show([Message.lenient("PART", name, self._detached.reason, source=self.state.source)])
+                self._left_off.detached(name, {session.device for session in self.sessions}, self.log.seq)
             elif was and not now and wishes.find(name) is not None:
                 self._show(joined(self, channel))
+                self._owe(name)
         self.log.wake()
+
+    def _owe(self, name: str) -> None:
+        """A channel is shown again: its lines since it was detached are for all who are here."""
+        for session in self.sessions:
+            after = self._left_off.owed(session.device, name, session.confirmed)
+            if after < self.log.seq:
+                session.owe(name, after, self.log.seq)
+            else:
+                self.caught_up(session, name)
 
     def _set_rules(self) -> None:
         """What the user wants hidden, not kept, or told is this from now on."""

@@ -111,6 +111,9 @@ class Lobby:
     def confirm(self, session: Attached) -> None:
         """Nothing is kept here."""
 
+    def caught_up(self, session: Attached, channel: str) -> None:
+        """There are no channels."""
+
     def is_detached(self, channel: str) -> bool:
         """There are no channels."""
         return False

@@ -71,6 +71,10 @@ class Attached(Protocol):
     def start(self, welcome: bytes, position: int) -> None:
         """Come in: the welcome, all kept text after ``position``, then what comes."""
 
+    def owe(self, channel: str, after: int, upto: int) -> None:
+        """It has not been shown what was said in a channel, of kept lines those with ``after < seq <= upto``: give it
+        that next, and tell its place with :meth:`Place.caught_up` when it has read it."""
+
     def rendered(self, message: Message) -> bytes:
         """A line of ours as this client takes it; b"" if it is not to see it."""
 
@@ -134,6 +138,9 @@ class Place(Protocol):
 
     def confirm(self, session: Attached) -> None:
         """The session's ``confirmed`` has moved on."""
+
+    def caught_up(self, session: Attached, channel: str) -> None:
+        """The session has read what it was owed of a channel."""
 
     def detach(self, session: Attached) -> None:
         """The session has ended."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bouncer.downstream.deliver import CRLF, Renderer
@@ -19,13 +20,17 @@ from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
 from bouncer.downstream.place import Frame, Place
 from bouncer.downstream.replay import Replay
+from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.history import Mark
 from bouncer.model.ports import Cancellable, Kept, Page, Sink, Timers
+from bouncer.model.questions import Excerpt, Unread
 
 logger = logging.getLogger(__name__)
 
+UNREADABLE = "The history can't be read at the moment; connect again later, nothing is lost"
 FAULT = "Something went wrong in the bouncer; its log says what"
 BURST = 256  # entries rendered into one write; larger ones would let one session's backlog stall the loop
 PARKED_LIMIT = 64  # commands that wait for an answer from outside; then the client's socket is not read (design 2)
@@ -77,6 +82,9 @@ class Session:
         self._unasked: tuple[object, Callable[[Any], None]] | None = None  # until the client has taken its answers
         self._parked: deque[Message] = deque()
         self._paging = False
+        self._owed: deque[tuple[int, Unread]] = deque()  # (place in the log, what was not shown before it)
+        self._gifts = 0
+        self._given: dict[int, str] = {}  # channels of which all was given, by number, until the client has said so
         self._cursor = 0  # while catching up: the kept line read last ...
         self._upto = 0  # ... and the one up to which lines are missed
         self._sent = 0  # the kept line up to which all was written
@@ -139,6 +147,11 @@ class Session:
     def _write_on(self) -> None:
         log = self.place.log
         while not self.sink.full:
+            if self._owed and self._owed[0][0] <= self.index:
+                self._give()
+                if self._paging:
+                    return
+                continue
             if self._cursor < self._upto:
                 if not self._catch_up():
                     return
@@ -150,6 +163,8 @@ class Session:
                 self._cursor, self._upto, self.index = self._sent, log.tail_seq, log.tail
                 continue
             end = self._answers[0][0] if self._answers else log.head
+            if self._owed:
+                end = min(end, self._owed[0][0])
             if self.index < end:
                 self._write_burst(self.index, min(end, self.index + BURST))
             elif self._answers:
@@ -195,7 +210,7 @@ class Session:
         if self.closed:
             return
         if rows is None:
-            self.close("The history can't be read at the moment; connect again later, nothing is lost")
+            self.close(UNREADABLE)
             return
         reached = rows[-1].seq if len(rows) == page.limit else page.upto
         self._write_missed(self._replay.kept(self, rows), reached)
@@ -208,6 +223,41 @@ class Session:
         if data or reached == self._upto:
             self._proof_at = 0.0  # the end of a piece of replay is always asked for
             self.sink.write(data + (self._proof() if self._sent > self.confirmed else b""))
+
+    def owe(self, channel: str, after: int, upto: int) -> None:
+        """Give the client, at this place of the log, what it has not been shown of a channel."""
+        if not ON_REQUEST.isdisjoint(self.offer.enabled):
+            self.place.caught_up(self, channel)  # it asks for it when it sees the channel
+            return
+        log = self.place.log
+        self._owed.append((log.head, Unread(log.network, channel, after, upto, self._replay.page_lines)))
+
+    def _give(self) -> None:
+        """Ask for a page of what is owed first; nothing else is written until it is there."""
+        index, question = self._owed.popleft()
+
+        def render(answer: Excerpt | None) -> None:
+            self._paging = False
+            if self.closed:
+                return
+            if answer is None:  # live text goes on; it is owed still
+                text = f"What was said in {question.target} can't be read at the moment; it comes when you reconnect."
+                self.sink.write(note(self.nick, text).raw + CRLF)
+                answer = Excerpt((), complete=False)
+            data = self._replay.kept(self, answer.rows)
+            if answer.complete:
+                self._gifts += 1
+                self._given[self._gifts] = question.target
+                data += b"PING :bnc-%x-%x\r\n" % (self._sent, self._gifts)
+            elif answer.rows:
+                last = answer.rows[-1]
+                self._owed.appendleft((index, replace(question, start=Mark(last.time, last.seq))))
+            self.sink.write(data)
+            self.wake()
+            self._go_on()
+
+        self._paging = True
+        self._ask(self, question, render)
 
     def rendered(self, message: Message) -> bytes:
         """A line of ours as this client takes it; b"" if it is not to see it."""
@@ -253,13 +303,16 @@ class Session:
 
     def prove(self, token: str) -> bool:
         """The client has sent a PONG; True if it was one of ours."""
-        mark, _, number = token.partition("-")
+        mark, _, numbers = token.partition("-")
+        number, _, given = numbers.partition("-")
         if mark != "bnc":
             return False
         try:
-            seq = int(number, 16)
+            seq, question = int(number, 16), int(given or "0", 16)
         except ValueError:
             return False
+        if question in self._given:
+            self.place.caught_up(self, self._given.pop(question))
         if self.confirmed < seq <= self._sent:
             self.confirmed = seq
             self.place.confirm(self)
@@ -376,4 +429,5 @@ class Session:
         self.place.detach(self)
         self._answers.clear()
         self._parked.clear()
+        self._owed.clear()
         self._unasked = None

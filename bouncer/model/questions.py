@@ -88,6 +88,19 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """The lines of text of one conversation with ``after < seq <= upto`` (numbers in the network's history), the oldest
+    first; of a next page, those that stand behind the mark ``start``. The answer is an Excerpt."""
+
+    network: int
+    target: str
+    after: int
+    upto: int
+    limit: int
+    start: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Excerpt:
     """Lines of a conversation, in their order. ``complete``: there are no more of those that were asked for."""
 

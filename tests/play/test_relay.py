@@ -231,7 +231,8 @@ async def test_a_detached_channel_is_kept_from_the_screens_until_it_is_joined(st
         ":irc.example 366 alice #c :End of /NAMES list.",
     )
     upstream.says(":bob!b@h PRIVMSG #c :seen")
-    phone.gets(":bob!b@h PRIVMSG #c :seen")
+    lines = await phone.gets_soon()
+    assert [line.rpartition(" ")[2] for line in lines] == ["unseen", ":seen"]
     assert upstream.heard() == []
 
 
