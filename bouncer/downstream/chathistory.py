@@ -24,7 +24,7 @@ TARGET_LIMIT = 200  # characters of a target, or of another word of the client's
 HISTORY = "draft/chathistory"
 EVENTS = "draft/event-playback"
 ALL_KINDS = frozenset(Kind) - {Kind.NONE}
-NO_NAME = re.compile(r"[\s,*?!\x00-\x1f\x7f]|^[:@]|^$")  # what stands in no name of a channel or person
+NO_NAME = re.compile(r"[ ,\x00-\x1f\x7f]|^:|^\*?$")  # what is no name of a channel or person (RFC 2812 section 2.3.1)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _NOT_RETRIEVED = "Messages could not be retrieved"
 

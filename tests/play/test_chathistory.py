@@ -140,6 +140,14 @@ async def test_the_end_of_history_is_told(stage: Stage, command: str, end: bool)
     assert (await ask(phone, "CHATHISTORY " + command))[0].startswith("@draft/chathistory-end ") == end
 
 
+@pytest.mark.parametrize("name", ["#what?", "#a*b", "#o!k", "#c\N{LATIN SMALL LETTER E WITH ACUTE}"])
+async def test_names_may_have_unusual_characters(stage: Stage, name: str) -> None:
+    upstream = stage.connected()
+    talk(upstream, 2, name)
+    phone = await stage.attached("alice@phone", CAPS)
+    assert await numbers(phone, f"CHATHISTORY LATEST {name} * 5") == "0 1"
+
+
 async def test_lines_of_one_millisecond_are_told_apart_by_their_ids(stage: Stage) -> None:
     upstream = stage.connected()
     upstream.says(*(f"@msgid=m{number} :bob!b@h PRIVMSG #c :{number}" for number in range(6)))
@@ -181,6 +189,7 @@ async def test_our_own_ids_name_lines_too(stage: Stage) -> None:
         ("LATEST #c * :", "INVALID_PARAMS LATEST * :Invalid limit"),
         ("LATEST * * 5", "INVALID_TARGET LATEST * :Messages could not be retrieved"),
         ("LATEST #c,#d * 5", "INVALID_TARGET LATEST #c,#d :Messages could not be retrieved"),
+        ("LATEST #c\x02,\x1f * 5", "INVALID_TARGET LATEST #c\x02,\x1f :Messages could not be retrieved"),
         ("BEFORE #c msgid=unheard-of 5", "MESSAGE_ERROR BEFORE #c unheard-of :Messages could not be retrieved"),
         (
             "BEFORE #c number=5 5",
