@@ -22,6 +22,8 @@ from bouncer.store.index_words import LATE, SEQ_MASK, query, row_of, sender_mark
 from bouncer.store.packed import packed, unpack
 from bouncer.store.words import Term, ask, fold_sender, found, said
 
+TAIL_ROWS = 5000  # lines looked at together where none is indexed: 2 MB, however many there are after a migration
+
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
 _BOUNDS = "m.time > :after AND m.time < :before AND (m.time, m.network, m.seq) < (:older, :older_network, :older_seq)"
 _INDEXED = packed(
@@ -38,7 +40,7 @@ _LATE = packed(
 )
 _TAIL = packed(
     ("time", "seq", "hex(raw)"),
-    f"SELECT time, seq, raw FROM messages AS m WHERE network = :network AND seq > {UNINDEXED} "
+    "SELECT time, seq, raw FROM messages AS m WHERE network = :network AND seq > :from AND seq <= :upto "
     f"AND kind IN ({_TEXT}) AND {_BOUNDS} AND (:target = 0 OR target = :target)",
 )
 
@@ -100,10 +102,27 @@ def _spots(connection: sqlite3.Connection, network: int, asked: _Asked, question
         yield Spot(int(time), network, int(seq))
     for time, seq in unpack(connection, _LATE, values | {"query": query(asked.terms, [LATE, *marks])}):
         yield Spot(int(time), network, int(seq))
-    for time, seq, raw in unpack(connection, _TAIL, values):
-        words, sender = said(bytes.fromhex(raw))
-        if (not asked.sender or sender == asked.sender) and found(words, asked.terms):
-            yield Spot(int(time), network, int(seq))
+    for start, end in _tail(connection, network):
+        for time, seq, raw in unpack(connection, _TAIL, values | {"from": start, "upto": end}):
+            words, sender = said(bytes.fromhex(raw))
+            if (not asked.sender or sender == asked.sender) and found(words, asked.terms):
+                yield Spot(int(time), network, int(seq))
+
+
+def _tail(connection: sqlite3.Connection, network: int) -> Iterator[tuple[int, int]]:
+    """The lines that are not indexed, as runs of numbers: (all above, up to)."""
+    values = {"network": network, "rows": TAIL_ROWS}
+    start = connection.execute(f"SELECT {UNINDEXED}", values).fetchone()[0]
+    while True:
+        end = connection.execute(
+            "SELECT max(seq) FROM (SELECT seq FROM messages WHERE network = :network AND seq > :from "
+            "ORDER BY seq LIMIT :rows)",
+            values | {"from": start},
+        ).fetchone()[0]
+        if end is None:
+            return
+        yield start, end
+        start = end
 
 
 def _between(connection: sqlite3.Connection, network: int, after: int, before: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import LAST_SEQ, Expiry, Range, Search
-from bouncer.store import indexer
+from bouncer.store import finding, indexer
 from bouncer.store.batch import Batch
 from bouncer.store.conversations import read_lines
 from bouncer.store.database import Database, connect
@@ -79,6 +79,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Base]:
     monkeypatch.setattr(indexer, "READ_ROWS", 10)
     monkeypatch.setattr(indexer, "INDEX_ROWS", 30)
     monkeypatch.setattr(indexer, "MILESTONE_ROWS", 20)
+    monkeypatch.setattr(finding, "TAIL_ROWS", 7)
     base = Base(tmp_path / "bouncer.db")
     yield base
     base.database.close()
