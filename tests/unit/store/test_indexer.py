@@ -224,3 +224,24 @@ async def test_a_damaged_page_is_a_sentence(base: Base) -> None:
         await store.settled()
     finally:
         store.close()
+
+
+def test_a_number_given_twice_is_counted_once(base: Base) -> None:
+    base.put(1, 1, 20)
+    base.put(1, 11, 30)
+    base.index()
+    assert base.database.unindexed == 0
+    assert base.lines() == list(range(1, 31))
+    base.put(1, 31, 40)
+    base.index()
+    assert base.found("word") == list(range(40, 0, -1))
+
+
+def test_the_newest_spelling_holds(base: Base) -> None:
+    for seq, name in enumerate(("#Chan", "#chan", "#CHAN", "#chan"), start=1):
+        batch = Batch()
+        batch.add_lines(1, [Entry(seq, seq, Message.parse(b":b PRIVMSG #chan :x"), Kind.PRIVMSG, name)])
+        base.database.commit(batch)
+        with closing(connect(base.path)) as reader:
+            lines = read_lines(reader, Range(1, ("#cHaN",), LAST_SEQ, 10))
+        assert {line.target for line in lines} == {name}
