@@ -59,7 +59,7 @@ class Range:
 @dataclass(frozen=True, slots=True)
 class Expiry:
     """Lines that are kept no longer: of one conversation, or of a whole network if ``target`` is "". Those before a
-    time (milliseconds), and of them those up to a number. A conversation's lines that are not indexed yet are spared."""
+    time (milliseconds), and of them those up to a number. Of one conversation, lines not indexed yet stay."""
 
     network: int
     target: str = ""
