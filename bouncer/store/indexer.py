@@ -19,8 +19,8 @@ from bouncer.store.words import said
 log = logging.getLogger(__name__)
 
 # Lines written to the index in one transaction. FTS5 makes a segment of each, and merging small ones costs more than
-# writing them; so many hold up a batch of lines for 10 to 20 ms.
-INDEX_ROWS = 2500
+# writing them; so many hold up a batch of lines for some 10 ms.
+INDEX_ROWS = 1500
 READ_ROWS = 500  # lines read and taken apart in one portion: 2 to 4 ms
 INSERT_ROWS = 500  # documents in one statement (see lines.INSERT_ROWS)
 MERGE_PAGES = 64  # of FTS5 segments merged in one portion: 2 to 10 ms
