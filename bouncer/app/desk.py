@@ -11,12 +11,24 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
+from bouncer.app import excerpts
 from bouncer.core.link import Link
 from bouncer.core.lobby import Lobby
 from bouncer.downstream.session import FAULT, Session
 from bouncer.model.errors import Refused, Unavailable
+from bouncer.model.history import LINES_LIMIT
 from bouncer.model.ports import History, Page
-from bouncer.model.questions import AddNetwork, ChangeNetwork, DeleteNetwork, ListNetworks, NotDone, ServiceLine
+from bouncer.model.questions import (
+    AddNetwork,
+    ChangeNetwork,
+    DeleteNetwork,
+    Lines,
+    ListNetworks,
+    NotDone,
+    ServiceLine,
+    Talks,
+    Unread,
+)
 from bouncer.operations import attributes
 from bouncer.operations.attributes import NoSuchNetwork, WrongAttribute
 from bouncer.operations.context import Actor, Context
@@ -36,6 +48,9 @@ class Desk:
         self.tasks: set[asyncio.Task[None]] = set()
         self._answers: Mapping[type, Callable[[Session, Any], Awaitable[object]]] = {
             Page: self._page,
+            Lines: self._lines,
+            Talks: self._talks,
+            Unread: self._unread,
             ServiceLine: self._service_line,
             ListNetworks: self._networks,
             AddNetwork: self._add_network,
@@ -64,6 +79,15 @@ class Desk:
 
     async def _page(self, session: Session, page: Page) -> object:
         return await self._history.page(page)
+
+    async def _lines(self, session: Session, question: Lines) -> object:
+        return await excerpts.read(self._history, question)
+
+    async def _unread(self, session: Session, question: Unread) -> object:
+        return await excerpts.unread(self._history, question)
+
+    async def _talks(self, session: Session, question: Talks) -> object:
+        return await self._history.targets(question.network, question.after, question.before, LINES_LIMIT)
 
     async def _service_line(self, session: Session, line: ServiceLine) -> object:
         actor = _actor(session)

@@ -246,6 +246,7 @@ class Entrance:
         device = visit.registration.device
         if link is not None:
             await self._place(account, link, device)
+            await self._learn_markers(link)
         if visit.over:
             return
         if not self._is_there(account, link, proof):  # it waited for the store, and settings do not wait
@@ -324,6 +325,18 @@ class Entrance:
             await self._records.settled()
         except Unavailable as failure:
             logger.error("a new device of %s begins at the newest line: %s", account.user.name, failure)
+
+    async def _learn_markers(self, link: Link) -> None:
+        """Have the network's read markers in memory: one question for the first client of it, none later."""
+        if link.markers.loaded:
+            return
+        try:
+            times = await self._history.markers(link.network.id)
+        except Unavailable as failure:
+            logger.error("the read markers of a network are not known: %s", failure)
+            return
+        if not link.markers.loaded:
+            link.markers.load(times)
 
 
 def certificate_of(user: User, fingerprint: str) -> ClientCertificate | None:

@@ -63,6 +63,13 @@ CAPABILITIES = (
     Capability("away-notify", wanted=True, hides=frozenset({"AWAY"})),
     Capability("chghost", wanted=True, hides=frozenset({"CHGHOST"})),
     Capability("setname", wanted=True, hides=frozenset({"SETNAME"})),
+    Capability("draft/chathistory"),
+    Capability("draft/event-playback"),
+    Capability("draft/read-marker", hides=frozenset({"MARKREAD"})),
+    Capability("znc.in/playback"),
+    Capability("znc.in/self-message"),  # what other devices say is shown to all anyway
+    Capability("znc.in/server-time-iso", tags=frozenset({"time"})),
+    Capability("znc.in/batch", hides=frozenset({"BATCH"})),
     Capability("soju.im/bouncer-networks"),
     Capability("soju.im/bouncer-networks-notify", hides=frozenset({"BOUNCER"})),
 )

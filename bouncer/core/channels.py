@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
 from types import MappingProxyType
+from typing import NamedTuple
 
 from bouncer.core.alarm import Alarm
 from bouncer.core.detached import DETACH, Detached
@@ -18,7 +19,7 @@ from bouncer.core.screens import Screens
 from bouncer.core.status import ChannelStatus
 from bouncer.core.wishes import Wishes
 from bouncer.downstream.place import Attached, Place
-from bouncer.downstream.welcome import joined, note
+from bouncer.downstream.welcome import joined, marker, note
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap, Fold
 from bouncer.irc.fit import pack
@@ -29,6 +30,14 @@ from bouncer.model.records import Channel, Network, User
 from bouncer.model.state import ChannelState
 
 PART_BUDGET = 400  # bytes of channels in one PART: 512 less the command, CRLF and some words
+
+
+class Turned(NamedTuple):
+    """What new settings did to channels, by name: taken from the screens, brought back there, wanted no more."""
+
+    hidden: list[str]
+    shown: list[str]
+    forgotten: list[str]
 
 
 class Channels:
@@ -94,6 +103,15 @@ class Channels:
         return bool(self._wishes.detached) or self._detached.listening
 
     @property
+    def detached(self) -> frozenset[str]:
+        """Folded names of those that are kept from the clients' screens."""
+        return self._wishes.detached
+
+    def wants(self, name: str) -> bool:
+        """Whether the user wants to be in that channel."""
+        return self._wishes.find(name) is not None
+
+    @property
     def shown(self) -> CaseMap[ChannelState]:
         """What is on the clients' screens, and what is detached."""
         return self._screens.over(self._place.state.channels)
@@ -139,21 +157,24 @@ class Channels:
         self._joins.refold(fold)
         self._detached.reconfigure(user.highlights)
 
-    def reconfigure(self, user: User, network: Network) -> bool:
-        """The settings are these now. Whether clients were shown something."""
-        wishes, before = self._wishes, self._wishes.detached
+    def reconfigure(self, user: User, network: Network) -> Turned:
+        """The settings are these now; clients are shown what that changes."""
+        wishes, before, wanted = self._wishes, self._wishes.detached, self._wishes.channels
         self._network = network.name
         self._joins.reconfigure(network.channels)
         self._detached.reconfigure(user.highlights)
+        turned = Turned([], [], [each.name for each in wanted if wishes.find(each.name) is None])
         if before == wishes.detached:
-            return False
+            return turned
         for name, channel in self.shown.items():
             was, now = wishes.fold(name) in before, wishes.is_detached(name)
             if now and not was:
                 self._leaves_screens(name, self._detached.reason)
+                turned.hidden.append(name)
             elif was and not now and wishes.find(name) is not None:
                 self._show(joined(self._place, channel))
-        return True
+                turned.shown.append(name)
+        return turned
 
     def leave(self, names: Iterable[str]) -> None:
         """PART channels that the user does not want any more."""
@@ -204,6 +225,8 @@ class Channels:
         if state.is_me(message.nick):
             name = message.param(0)
             sent_to = self._wishes.forward_of(name)
+            if self._place.markers.loaded and not self.is_detached(name):
+                self._show([marker(self._place, name)])
             self._joins.joined(name)
             self._detached.stirred(name)
             if sent_to not in state.channels:

@@ -14,10 +14,12 @@ from bouncer.core.channels import REACTIONS, Channels
 from bouncer.core.ctcp import Ctcp
 from bouncer.core.detached import OF_PEOPLE
 from bouncer.core.joins import SERVICES, logs_in
+from bouncer.core.leftoff import SEPARATOR, LeftOff
 from bouncer.core.outbox import Outbox
 from bouncer.core.presence import Presence
 from bouncer.core.screening import Screening
 from bouncer.core.status import LinkStatus, Phase, obituary, printable
+from bouncer.downstream.markers import Markers
 from bouncer.downstream.place import Attached
 from bouncer.downstream.welcome import note, supports, welcome
 from bouncer.irc import numerics
@@ -66,7 +68,8 @@ class Link:
         self.state = NetworkState(nick_of(user, network))
         self.uplink: Uplink | None = None
         self.sessions: list[Attached] = []
-        self.positions = dict(positions)
+        self.positions = {device: seq for device, seq in positions.items() if SEPARATOR not in device}
+        self.markers = Markers(lambda target, time: archive.put_marker(network.id, target, time))
         self.phase = Phase("disconnected", timers.now())
         self._archive = archive
         self._tracked = tracked
@@ -76,6 +79,11 @@ class Link:
         self._keep = keep
         self._ctcp = Ctcp(version)
         self._channels = Channels(self, network, timers, say=self._send_own, show=self._show, keep=self._keep_channels)
+        self._left_off = LeftOff(
+            positions,
+            lambda name, seq: archive.put_position(network.id, name, seq),
+            lambda name: archive.drop_position(network.id, name),
+        )
         self._outbox = Outbox(self, self._send_own)
         self._presence = Presence(network, timers, say=self._send_own, keep=self._keep_away)
         self._screening = Screening((), (), self.state.isupport.fold)
@@ -129,6 +137,11 @@ class Link:
         """Let a client in: the greeting, what it missed after ``position``, then all that comes."""
         self.sessions.append(session)
         greeting = b"".join(session.rendered(message) for message in welcome(self, self._version, session.arrival.nick))
+        for name, after in self._left_off.places(session.device).items():
+            if not self._channels.wants(name):
+                self._left_off.forget(name)
+            elif not self.is_detached(name):  # it was shown again while this device was not here
+                session.owe(name, after, position)
         session.start(greeting, position)
         if self.down:
             session.reply(self._note(f"{self.down}."))
@@ -139,6 +152,8 @@ class Link:
         if session in self.sessions:
             self.sessions.remove(session)
             self.confirm(session)
+            if all(each.device != session.device for each in self.sessions):
+                self._left_off.gone(session.device)
             self._presence.detached(session)
         self._outbox.asks.gone(session, NOBODY)
         self.log.trim()
@@ -158,9 +173,21 @@ class Link:
             if away:
                 last = min(away, key=lambda each: self.positions[each])
                 del self.positions[last]
+                self._left_off.drop(last)
                 self._archive.drop_position(self.network.id, last)
+        if self._channels.detached:
+            self._left_off.moved(device, self.positions.get(device, seq), seq, self._channels.detached)
         self.positions[device] = seq
         self._archive.put_position(self.network.id, device, seq)
+
+    @property
+    def places(self) -> dict[str, int]:
+        """All that the store has of where devices are: their positions, and their places in detached channels."""
+        return {**self.positions, **self._left_off.kept}
+
+    def caught_up(self, session: Attached, channel: str) -> None:
+        """A device has got what was said in a channel while it was detached."""
+        self._left_off.caught_up(session.device, channel)
 
     # --- from the network
 
@@ -196,7 +223,8 @@ class Link:
             if guarded and not self._screening.keeps(target):
                 kind = Kind.NONE
             if kind or only is not NOBODY:
-                entry = log.append(message, time, kind, target, only=only)
+                also = state.seen_in if kind and not target else ()
+                entry = log.append(message, time, kind, target, only=only, also=also)
                 if kind:
                     kept.append(entry)
             changes = REACTIONS.get(message.command)
@@ -402,10 +430,25 @@ class Link:
         """The user's or network's settings are these now."""
         self.user, self.network = user, network
         self._presence.reconfigure(network)
-        changed = self._channels.reconfigure(user, network)
+        turned = self._channels.reconfigure(user, network)
         self._set_rules()
-        if changed:
+        for name in turned.hidden:
+            self._left_off.detached(name, {session.device for session in self.sessions}, self.log.seq)
+        for name in turned.shown:
+            self._owe(name)
+        for name in turned.forgotten:
+            self._left_off.forget(name)
+        if turned.hidden or turned.shown:
             self.log.wake()
+
+    def _owe(self, name: str) -> None:
+        """A channel is shown again: its lines since it was detached are for all who are here."""
+        for session in self.sessions:
+            after = self._left_off.owed(session.device, name, session.confirmed)
+            if after < self.log.seq:
+                session.owe(name, after, self.log.seq)
+            else:
+                self.caught_up(session, name)
 
     def _set_rules(self) -> None:
         """What the user wants hidden, not kept, or told is this from now on."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from bouncer.downstream.commands import SERVICE_NICKS
+from bouncer.downstream.markers import Markers
 from bouncer.downstream.networks import NETWORKS
 from bouncer.downstream.place import Attached
 from bouncer.downstream.welcome import SERVICE, note, supports, welcome
@@ -38,6 +39,7 @@ class Lobby:
         self.state = NetworkState(user.nick or user.name)
         self.channels: CaseMap[ChannelState] = CaseMap()
         self.sessions: list[Attached] = []
+        self.markers = Markers(lambda target, time: None)  # there is nothing to read
         self.server = hostname
         self.title = "bouncer"
         self.down = NOT_BOUND
@@ -108,6 +110,9 @@ class Lobby:
 
     def confirm(self, session: Attached) -> None:
         """Nothing is kept here."""
+
+    def caught_up(self, session: Attached, channel: str) -> None:
+        """There are no channels."""
 
     def is_detached(self, channel: str) -> bool:
         """There are no channels."""

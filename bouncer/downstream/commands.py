@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from types import MappingProxyType
 
-from bouncer.downstream import networks, welcome
+from bouncer.downstream import networks, playback, welcome
+from bouncer.downstream.chathistory import chathistory
 from bouncer.downstream.dispatch import Command
+from bouncer.downstream.markread import markread
 from bouncer.downstream.place import Attached
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
@@ -18,6 +20,7 @@ from bouncer.model.questions import ServiceLine
 
 # The service's names, by their folded form: its own, and those that soju's and ZNC's users type.
 SERVICE_NICKS = MappingProxyType({name.lower(): name for name in (welcome.SERVICE, "BouncerServ", "*status")})
+OUR_NICKS = SERVICE_NICKS.keys() | {playback.NICK}  # what is said to these is not for the network
 SERVICE_REALNAME = "say help to see what can be done here"
 ALREADY = "You may not reregister"
 
@@ -57,23 +60,44 @@ def _authenticate(session: Attached, message: Message) -> None:
 
 def _text(session: Attached, message: Message) -> None:
     targets = message.param(0).split(",")
-    names = [SERVICE_NICKS[folded] for folded in map(str.lower, targets) if folded in SERVICE_NICKS]
-    if names:
+    ours = [target.lower() for target in targets if target.lower() in OUR_NICKS]
+    if ours:
         # what a comma has brought to the front could not stand inside a line
-        rest = [target.lstrip(":") for target in targets if target.lower() not in SERVICE_NICKS]
+        rest = [target.lstrip(":") for target in targets if target.lower() not in OUR_NICKS]
         rest = [target for target in rest if target]
         if message.command == "PRIVMSG":
-            _ask_service(session, message.param(1), names[0])
+            _said_to_us(session, ours[0], message.param(1))
         if not rest:
             return
         message = message.replace(params=[",".join(rest), *message.params[1:]])
     session.place.send(session, message)
 
 
-def _ask_service(session: Attached, text: str, name: str) -> None:
+def _said_to_us(session: Attached, nick: str, text: str) -> None:
     if text[:1] == "\x01":
         return  # a CTCP has no words for us
+    if nick == playback.NICK:
+        playback.asked(session, text)
+    else:
+        _ask_service(session, text, SERVICE_NICKS[nick])
 
+
+def _znc(session: Attached, message: Message) -> None:
+    """What clients of ZNC say in place of a PRIVMSG: ``ZNC *playback PLAY ...``, ``ZNC *status help``, ``ZNC help``."""
+    nick, _, text = " ".join(message.params).partition(" ")
+    if nick[:1] != "*":
+        nick, text = "*status", " ".join(message.params)
+    if nick.lower() in OUR_NICKS:
+        _said_to_us(session, nick.lower(), text)
+    else:
+        session.reply(welcome.note(session.nick, f"There is no {nick} here; say help to {welcome.SERVICE}."))
+
+
+def _playback(session: Attached, message: Message) -> None:
+    playback.asked(session, " ".join(message.params))
+
+
+def _ask_service(session: Attached, text: str, name: str) -> None:
     def render(lines: Sequence[str] | None) -> None:
         for line in lines or ("That can't be answered at the moment; try again later.",):
             session.reply(welcome.note(session.nick, line or " ", name))
@@ -182,5 +206,9 @@ COMMANDS = MappingProxyType(
         "WHOIS": Command(_whois),
         "MOTD": Command(_motd),
         "BOUNCER": Command(networks.bouncer, 1),
+        "CHATHISTORY": Command(chathistory, 1),
+        "MARKREAD": Command(markread),
+        "PLAYBACK": Command(_playback),
+        "ZNC": Command(_znc, 1),
     }
 )

@@ -46,9 +46,9 @@ class Renderer:
                 self._downgrades.setdefault(command, []).append((bit, downgrade))
         self._special = frozenset(self._hidden) | frozenset(self._downgrades)
         self._time = self._tag_bits.get("time", 0)
-        self._tags = self._bits.get("message-tags", 0)
+        self.tags = self._bits.get("message-tags", 0)
         self.echo = self._bits.get("echo-message", 0)
-        self.batch = self._bits.get("batch", 0)
+        self.batch = self._bits.get("batch", 0) | self._bits.get("znc.in/batch", 0)
         self._stamped = (-1, "")
 
     def profile(self, enabled: Iterable[str]) -> int:
@@ -83,7 +83,7 @@ class Renderer:
             body = message.raw
             if body[:1] == b"@":  # a tag part with nothing in it
                 body = message.body
-            if profile & self._tags and entry.kind in TEXT_KINDS:
+            if profile & self.tags and entry.kind in TEXT_KINDS:
                 tags = f"{tags};msgid={ids}{entry.seq:x}" if tags else f"msgid={ids}{entry.seq:x}"
         if tags:
             return b"@" + tags.encode("utf-8", "surrogateescape") + b" " + body + CRLF
@@ -105,12 +105,12 @@ class Renderer:
 
     def _other_tags(self, message: Message, entry: Entry, profile: int, first: str, ids: str) -> str:
         kept: dict[str, str] = {}
-        if profile & self._tags and (entry.kind in TEXT_KINDS or "msgid" in message.tags):
+        if profile & self.tags and (entry.kind in TEXT_KINDS or "msgid" in message.tags):
             kept["msgid"] = message.tags.get("msgid") or f"{ids}{entry.seq:x}"
         kept |= {
             tag: value
             for tag, value in message.tags.items()
-            if tag not in NOT_PASSED_ON and profile & self._tag_bits.get(tag, self._tags)
+            if tag not in NOT_PASSED_ON and profile & self._tag_bits.get(tag, self.tags)
         }
         rest = render_tags(kept)
         return f"{first};{rest}" if first and rest else first or rest

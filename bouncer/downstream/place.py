@@ -5,15 +5,28 @@ Owns both ports, so that neither side needs to know the other's class.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from bouncer.downstream.login import Arrival
+from bouncer.downstream.markers import Markers
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
 from bouncer.model.log import Log
+from bouncer.model.ports import Kept
 from bouncer.model.state import ChannelState, NetworkState
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A batch around lines, for clients that take batches: its type, and the conversation that it is about ("" if
+    about none). ``complete``: there is no more of what was asked for (draft/chathistory-end)."""
+
+    type: str
+    target: str = ""
+    complete: bool = False
 
 
 class Attached(Protocol):
@@ -42,6 +55,10 @@ class Attached(Protocol):
         """Its capabilities, see `deliver`."""
 
     @property
+    def now(self) -> float:
+        """The time, in seconds since 1970 UTC."""
+
+    @property
     def offer(self) -> CapOffer:
         """Its negotiation of capabilities; after a change call :meth:`recapped`."""
 
@@ -54,6 +71,10 @@ class Attached(Protocol):
     def start(self, welcome: bytes, position: int) -> None:
         """Come in: the welcome, all kept text after ``position``, then what comes."""
 
+    def owe(self, channel: str, after: int, upto: int) -> None:
+        """It has not been shown what was said in a channel, of kept lines those with ``after < seq <= upto``: give it
+        that next, and tell its place with :meth:`Place.caught_up` when it has read it."""
+
     def rendered(self, message: Message) -> bytes:
         """A line of ours as this client takes it; b"" if it is not to see it."""
 
@@ -62,6 +83,12 @@ class Attached(Protocol):
 
     def reply_lines(self, lines: bytes) -> None:
         """Like :meth:`reply`, for lines that are rendered already (each with its line end)."""
+
+    def history(self, rows: Sequence[Kept], frame: Frame) -> None:
+        """Answer with lines of one conversation out of the store."""
+
+    def batch(self, messages: Sequence[Message], frame: Frame) -> None:
+        """Answer with lines of ours that belong together."""
 
     def say(self, numeric: str, *params: str) -> None:
         """Answer with a numeric, addressed to the client's nick."""
@@ -99,11 +126,21 @@ class Place(Protocol):
     def down(self) -> str:
         """Why nothing can be sent, in one sentence; "" if it can."""
 
+    @property
+    def markers(self) -> Markers:
+        """Up to when the user has read each conversation."""
+
+    def publish(self, messages: Iterable[Message]) -> None:
+        """Show lines of our own to all attached clients; they are not kept."""
+
     def send(self, session: Attached, message: Message) -> None:
         """Pass a line on to the network, or tell the session why not."""
 
     def confirm(self, session: Attached) -> None:
         """The session's ``confirmed`` has moved on."""
+
+    def caught_up(self, session: Attached, channel: str) -> None:
+        """The session has read what it was owed of a channel."""
 
     def detach(self, session: Attached) -> None:
         """The session has ended."""

@@ -8,21 +8,25 @@ plain lines with their times; the rest get the time in the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from bouncer.downstream.deliver import CRLF, Renderer
-from bouncer.downstream.place import Attached
+from bouncer.downstream.place import Attached, Frame
+from bouncer.irc.casemap import Fold
 from bouncer.irc.fit import fit_text
 from bouncer.irc.framing import BODY_LIMIT
 from bouncer.irc.message import Message
-from bouncer.model.entry import Entry, Kind
+from bouncer.irc.source import Source, format_source, parse_source
+from bouncer.model.entry import TEXT_KINDS, Entry, Kind
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept
 
 PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the rest in the store, not in memory
 SHORTEST_PIECE = 64  # bytes of text in a line whose source and target leave no room: a long line is better than none
 ACTION = "\x01ACTION "
+COMPLETE = "draft/chathistory-end"  # a tag of the batch's start: there is no more to page on to
+BETWEEN_TWO = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "INVITE"})  # what one person says to another
 
 
 class Replay:
@@ -48,40 +52,87 @@ class Replay:
         ids = session.place.log.ids
         return self._render(session, [(entry, ids) for entry in entries])
 
+    def excerpt(self, session: Attached, rows: Sequence[Kept], frame: Frame) -> bytes:
+        """The bytes for lines of one conversation that the client has asked for, its own among them."""
+        place = session.place
+        network, isupport = place.log.network, place.state.isupport
+        private = bool(frame.target) and not isupport.is_channel(frame.target)
+        entries = []
+        for row in rows:
+            message = Message.parse(row.raw)
+            if private:
+                message = _between(message, row.target, frame.target, place.state.nick, isupport.fold)
+            entry = Entry(row.seq, row.time, message, Kind(row.kind), row.target, row.device)
+            entries.append((entry, message_ids(row.boot, network)))
+        return self.framed(session, [data for _, data in self._pieces(session.profile, entries)], frame)
+
+    def framed(self, session: Attached, lines: Iterable[bytes], frame: Frame) -> bytes:
+        """Whole lines in a batch, if the client takes batches."""
+        renderer, profile = self._renderer, session.profile
+        if not profile & renderer.batch:
+            return b"".join(lines)
+        self._batches += 1
+        name = f"r{self._batches:x}"
+        server = session.place.server
+        params = [frame.type, frame.target] if frame.target else [frame.type]
+        start = Message.lenient("BATCH", "+" + name, *params, source=server)
+        if frame.complete and profile & renderer.tags:
+            start = start.replace(tags={COMPLETE: ""})
+        end = Message.lenient("BATCH", "-" + name, source=server)
+        mark = f"@batch={name}".encode()
+        inner = [mark + (b";" + line[1:] if line[:1] == b"@" else b" " + line) for line in lines if line]
+        return b"".join((start.raw, CRLF, *inner, end.raw, CRLF))
+
     def _render(self, session: Attached, lines: Sequence[tuple[Entry, str]]) -> bytes:
         renderer, profile = self._renderer, session.profile
         echo = profile & renderer.echo
         place = session.place
-        timed = renderer.has_time(profile)
+        shown = [
+            (entry, ids)
+            for entry, ids in lines
+            if not ((entry.device == session.device and not echo) or place.is_detached(entry.target))
+        ]
+        pieces = self._pieces(profile, shown)
+        if not profile & renderer.batch or not renderer.has_time(profile):
+            return b"".join(data for _, data in pieces)
         conversations: dict[str, list[bytes]] = {}
-        day = datetime.fromtimestamp(0, self._zone).date()
-        plain: list[bytes] = []
-        for entry, ids in lines:
-            if (entry.device == session.device and not echo) or place.is_detached(entry.target):
-                continue
-            if not timed:
-                moment = datetime.fromtimestamp(entry.time / 1000, self._zone)
-                form = "%H:%M:%S" if moment.date() == day else "%Y-%m-%d %H:%M:%S"
-                day = moment.date()
-                plain += [renderer.line(each, profile, ids) for each in _with_time(entry, moment.strftime(form))]
-                continue
-            data = renderer.line(entry, profile, ids)
-            if profile & renderer.batch:
-                conversations.setdefault(entry.target, []).append(data)
-            else:
-                plain.append(data)
-        return b"".join(plain) + b"".join(
-            self._batch(session, target, pieces) for target, pieces in conversations.items()
+        for target, data in pieces:
+            conversations.setdefault(target, []).append(data)
+        return b"".join(
+            self.framed(session, pieces, Frame("chathistory", target)) for target, pieces in conversations.items()
         )
 
-    def _batch(self, session: Attached, target: str, lines: list[bytes]) -> bytes:
-        self._batches += 1
-        name = f"r{self._batches:x}"
-        server = session.place.server
-        start = Message.lenient("BATCH", "+" + name, "chathistory", target, source=server)
-        end = Message.lenient("BATCH", "-" + name, source=server)
-        mark = f"@batch={name};".encode()  # such a line always has a time tag to go before
-        return b"".join((start.raw, CRLF, *(mark + line[1:] for line in lines), end.raw, CRLF))
+    def _pieces(self, profile: int, lines: Sequence[tuple[Entry, str]]) -> Iterator[tuple[str, bytes]]:
+        """Each line's target and bytes, with the time in the text for clients without time tags."""
+        renderer = self._renderer
+        if renderer.has_time(profile):
+            for entry, ids in lines:
+                yield entry.target, renderer.line(entry, profile, ids)
+            return
+        day = datetime.fromtimestamp(0, self._zone).date()
+        for entry, ids in lines:
+            moment = datetime.fromtimestamp(entry.time / 1000, self._zone)
+            form = "%H:%M:%S" if moment.date() == day else "%Y-%m-%d %H:%M:%S"
+            day = moment.date()
+            for each in _with_time(entry, moment.strftime(form)) if entry.kind in TEXT_KINDS else [entry]:
+                yield entry.target, renderer.line(each, profile, ids)
+
+
+def _between(message: Message, kept: str, other: str, mine: str, fold: Fold) -> Message:
+    """A private line as if both had always had the nicks of now, so that it is shown in one window.
+
+    ``kept`` is the other's nick of then, ``other`` that of now.
+    """
+    if message.command not in BETWEEN_TWO or not message.params:
+        return message
+    source = parse_source(message.source)
+    by_me = fold(message.params[0]) == fold(kept)
+    speaker, target = (mine, other) if by_me else (other, mine)
+    if (source.nick, message.params[0]) == (speaker, target):
+        return message
+    source = Source(speaker, source.user, source.host)
+    said = Message.lenient(message.command, target, *message.params[1:], source=format_source(*source))
+    return said.replace(tags=message.tags) if message.tagtext else said
 
 
 def _with_time(entry: Entry, moment: str) -> list[Entry]:

@@ -12,20 +12,25 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bouncer.downstream.deliver import CRLF, Renderer
 from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
-from bouncer.downstream.place import Place
+from bouncer.downstream.place import Frame, Place
 from bouncer.downstream.replay import Replay
+from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.history import Mark
 from bouncer.model.ports import Cancellable, Kept, Page, Sink, Timers
+from bouncer.model.questions import Excerpt, Unread
 
 logger = logging.getLogger(__name__)
 
+UNREADABLE = "The history can't be read at the moment; connect again later, nothing is lost"
 FAULT = "Something went wrong in the bouncer; its log says what"
 BURST = 256  # entries rendered into one write; larger ones would let one session's backlog stall the loop
 PARKED_LIMIT = 64  # commands that wait for an answer from outside; then the client's socket is not read (design 2)
@@ -35,6 +40,9 @@ BEHIND_LIMIT = 20_000  # entries; who is further behind re-attaches and loses no
 PROOF_EVERY = 5.0  # seconds between two questions whether the client has read what it was sent
 IDLE_PING = 90.0  # seconds of silence after which a client is asked for a sign of life ...
 PING_TIMEOUT = 60.0  # ... and how long it may take; phones wake slowly
+
+# Clients with these fetch what they missed themselves, and are pushed nothing when they come in (design 3.2).
+ON_REQUEST = frozenset({"draft/chathistory", "znc.in/playback"})
 
 Ask = Callable[["Session", object, Callable[[Any], None]], None]
 
@@ -71,8 +79,12 @@ class Session:
         self._answers: deque[tuple[int, bytes]] = deque()  # (place in the log, whole lines)
         self._answers_size = 0
         self._asking = False
+        self._unasked: tuple[object, Callable[[Any], None]] | None = None  # until the client has taken its answers
         self._parked: deque[Message] = deque()
         self._paging = False
+        self._owed: deque[tuple[int, Unread]] = deque()  # (place in the log, what was not shown before it)
+        self._gifts = 0
+        self._given: dict[int, str] = {}  # channels of which all was given, by number, until the client has said so
         self._cursor = 0  # while catching up: the kept line read last ...
         self._upto = 0  # ... and the one up to which lines are missed
         self._sent = 0  # the kept line up to which all was written
@@ -97,13 +109,22 @@ class Session:
         """Its capabilities, as one number."""
         return self._profile
 
+    @property
+    def now(self) -> float:
+        """The time, in seconds since 1970 UTC."""
+        return self._timers.now()
+
     def start(self, welcome: bytes, position: int) -> None:
-        """Come in at the log's head: write the welcome, then all kept text after ``position``, then what comes."""
+        """Come in at the log's head: write the welcome, then all kept text after ``position``, then what comes.
+
+        A client that fetches what it missed itself is at the head at once; its position follows with its next PONG.
+        """
         log = self.place.log
         self.sink.write(welcome)
         self.index = log.head
-        self.confirmed = self._sent = self._cursor = position
+        self.confirmed = position
         self._upto = log.seq
+        self._sent = self._cursor = position if ON_REQUEST.isdisjoint(self.offer.enabled) else log.seq
         log.followers.append(self)
         self._set_alarm(self._timers.now() + IDLE_PING)
         self.wake()
@@ -126,6 +147,11 @@ class Session:
     def _write_on(self) -> None:
         log = self.place.log
         while not self.sink.full:
+            if self._owed and self._owed[0][0] <= self.index:
+                self._give()
+                if self._paging:
+                    return
+                continue
             if self._cursor < self._upto:
                 if not self._catch_up():
                     return
@@ -137,6 +163,8 @@ class Session:
                 self._cursor, self._upto, self.index = self._sent, log.tail_seq, log.tail
                 continue
             end = self._answers[0][0] if self._answers else log.head
+            if self._owed:
+                end = min(end, self._owed[0][0])
             if self.index < end:
                 self._write_burst(self.index, min(end, self.index + BURST))
             elif self._answers:
@@ -182,11 +210,12 @@ class Session:
         if self.closed:
             return
         if rows is None:
-            self.close("The history can't be read at the moment; connect again later, nothing is lost")
+            self.close(UNREADABLE)
             return
         reached = rows[-1].seq if len(rows) == page.limit else page.upto
         self._write_missed(self._replay.kept(self, rows), reached)
         self.wake()
+        self._go_on()
 
     def _write_missed(self, data: bytes, reached: int) -> None:
         self._cursor = reached
@@ -194,6 +223,41 @@ class Session:
         if data or reached == self._upto:
             self._proof_at = 0.0  # the end of a piece of replay is always asked for
             self.sink.write(data + (self._proof() if self._sent > self.confirmed else b""))
+
+    def owe(self, channel: str, after: int, upto: int) -> None:
+        """Give the client, at this place of the log, what it has not been shown of a channel."""
+        if not ON_REQUEST.isdisjoint(self.offer.enabled):
+            self.place.caught_up(self, channel)  # it asks for it when it sees the channel
+            return
+        log = self.place.log
+        self._owed.append((log.head, Unread(log.network, channel, after, upto, self._replay.page_lines)))
+
+    def _give(self) -> None:
+        """Ask for a page of what is owed first; nothing else is written until it is there."""
+        index, question = self._owed.popleft()
+
+        def render(answer: Excerpt | None) -> None:
+            self._paging = False
+            if self.closed:
+                return
+            if answer is None:  # live text goes on; it is owed still
+                text = f"What was said in {question.target} can't be read at the moment; it comes when you reconnect."
+                self.sink.write(note(self.nick, text).raw + CRLF)
+                answer = Excerpt((), complete=False)
+            data = self._replay.kept(self, answer.rows)
+            if answer.complete:
+                self._gifts += 1
+                self._given[self._gifts] = question.target
+                data += b"PING :bnc-%x-%x\r\n" % (self._sent, self._gifts)
+            elif answer.rows:
+                last = answer.rows[-1]
+                self._owed.appendleft((index, replace(question, start=Mark(last.time, last.seq))))
+            self.sink.write(data)
+            self.wake()
+            self._go_on()
+
+        self._paging = True
+        self._ask(self, question, render)
 
     def rendered(self, message: Message) -> bytes:
         """A line of ours as this client takes it; b"" if it is not to see it."""
@@ -211,6 +275,14 @@ class Session:
         self._answers_size += len(lines)
         self.wake()
         self._regulate()
+
+    def history(self, rows: Sequence[Kept], frame: Frame) -> None:
+        """Answer with lines of one conversation out of the store."""
+        self.reply_lines(self._replay.excerpt(self, rows, frame))
+
+    def batch(self, messages: Sequence[Message], frame: Frame) -> None:
+        """Answer with lines of ours that belong together."""
+        self.reply_lines(self._replay.framed(self, [message.raw + CRLF for message in messages], frame))
 
     def say(self, numeric: str, *params: str) -> None:
         """Answer with a numeric, addressed to the client's nick."""
@@ -231,13 +303,16 @@ class Session:
 
     def prove(self, token: str) -> bool:
         """The client has sent a PONG; True if it was one of ours."""
-        mark, _, number = token.partition("-")
+        mark, _, numbers = token.partition("-")
+        number, _, given = numbers.partition("-")
         if mark != "bnc":
             return False
         try:
-            seq = int(number, 16)
+            seq, question = int(number, 16), int(given or "0", 16)
         except ValueError:
             return False
+        if question in self._given:
+            self.place.caught_up(self, self._given.pop(question))
         if self.confirmed < seq <= self._sent:
             self.confirmed = seq
             self.place.confirm(self)
@@ -278,18 +353,27 @@ class Session:
         for message in messages:
             if self.closed:
                 return
-            if self._asking:
+            if self._parked or self._asking or self._laden():
                 self._parked.append(message)
             else:
                 dispatch(self._commands, self, message)
         self._regulate()
 
+    def _laden(self) -> bool:
+        """Whether so many answers wait for the client that nothing that makes more is to be done."""
+        return len(self._answers) >= ANSWERS_LIMIT or self._answers_size > ANSWERS_BYTES
+
     def _regulate(self) -> None:
-        self.sink.hold(
-            len(self._parked) >= PARKED_LIMIT
-            or len(self._answers) >= ANSWERS_LIMIT
-            or self._answers_size > ANSWERS_BYTES
-        )
+        self.sink.hold(len(self._parked) >= PARKED_LIMIT or self._laden())
+
+    def _go_on(self) -> None:
+        """Do what had to wait, as far as it has not to wait on."""
+        if self._unasked is not None and not self._laden():
+            (question, render), self._unasked = self._unasked, None
+            self._ask(self, question, lambda answer: self._answered(render, answer))
+        while self._parked and not self._asking and not self._laden() and not self.closed:
+            dispatch(self._commands, self, self._parked.popleft())
+        self._regulate()
 
     def refused(self, count: int) -> None:
         """Lines of the client were longer than the limits allow (IRCv3 message-tags: 417)."""
@@ -297,23 +381,27 @@ class Session:
             self.say("417", "Input line was too long")
 
     def ask(self, question: object, render: Callable[[Any], None]) -> None:
-        """Ask the world outside; ``render`` gets the answer. Until then the client's later commands are parked."""
+        """Ask the world outside; ``render`` gets the answer. Until then the client's later commands are parked.
+
+        The question itself waits while the client does not take the answers that it has.
+        """
         self._asking = True
-        self._ask(self, question, lambda answer: self._answered(render, answer))
+        if self._laden():
+            self._unasked = question, render
+        else:
+            self._ask(self, question, lambda answer: self._answered(render, answer))
 
     def _answered(self, render: Callable[[Any], None], answer: Any) -> None:
         self._asking = False
         if self.closed:
             return
         render(answer)
-        while self._parked and not self._asking and not self.closed:
-            dispatch(self._commands, self, self._parked.popleft())
-        self._regulate()
+        self._go_on()
 
     def writable(self) -> None:
         """The socket takes bytes again."""
         self.wake()
-        self._regulate()
+        self._go_on()
 
     def recapped(self) -> None:
         """The client has changed its capabilities."""
@@ -341,3 +429,5 @@ class Session:
         self.place.detach(self)
         self._answers.clear()
         self._parked.clear()
+        self._owed.clear()
+        self._unasked = None

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bouncer.downstream import chathistory
+from bouncer.downstream.deliver import stamp
 from bouncer.downstream.place import Place
 from bouncer.irc import numerics
 from bouncer.irc.fit import pack
@@ -62,6 +64,8 @@ def supports(place: Place) -> Iterator[Message]:
     tokens.pop("BOUNCER_NETID", None)  # a network that is a bouncer has ids of its own
     if place.log.network:
         tokens["BOUNCER_NETID"] = str(place.log.network)
+        tokens["CHATHISTORY"] = str(chathistory.LIMIT)
+        tokens["MSGREFTYPES"] = "msgid,timestamp"
     for words in ISupport.render(tokens):
         yield Message.lenient(numerics.RPL_ISUPPORT, place.state.nick, *words, ISUPPORT_END, source=place.server)
 
@@ -83,7 +87,16 @@ def joined(place: Place, channel: ChannelState) -> Iterator[Message]:
     state = place.state
     yield Message.lenient("JOIN", channel.name, "*", state.nick, source=state.source)  # extended-join's form
     yield from topic(place, channel)
+    if place.markers.loaded:
+        yield marker(place, channel.name)
     yield from names(place, channel)
+
+
+def marker(place: Place, target: str) -> Message:
+    """MARKREAD: up to when the user has read a conversation, ``*`` if that is not known (draft/read-marker)."""
+    time = place.markers.time(target)
+    words = "*" if time is None else f"timestamp={stamp(time)}"
+    return Message.lenient("MARKREAD", target, words, source=place.server)
 
 
 def topic(place: Place, channel: ChannelState) -> Iterator[Message]:

@@ -38,11 +38,12 @@ class Entry:
 
     ``seq``: its number in the network's history if ``kind`` is kept, else that of the last kept line before it.
     ``time``: milliseconds since 1970 UTC. ``target``: the conversation it belongs to (a channel, or the other's nick).
+    ``also``: conversations that it belongs to as well (a QUIT or NICK: the channels that the user is seen in).
     ``device``: the device that said it, for the user's own lines. ``origin``: the session that said it, which gets
     it back only as an echo. ``only``: the one session that it is for, if it is for one, or NOBODY.
     """
 
-    __slots__ = ("device", "kind", "message", "only", "origin", "seq", "target", "time")
+    __slots__ = ("also", "device", "kind", "message", "only", "origin", "seq", "target", "time")
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Entry:
         device: str = "",
         origin: object = None,
         only: object = None,
+        also: tuple[str, ...] = (),
     ) -> None:
         self.seq = seq
         self.time = time
@@ -63,6 +65,7 @@ class Entry:
         self.device = device
         self.origin = origin
         self.only = only
+        self.also = also
 
     def __repr__(self) -> str:
         return f"<Entry {self.seq} {self.kind.name} {self.message!r}>"

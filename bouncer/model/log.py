@@ -92,11 +92,12 @@ class Log:
         device: str = "",
         origin: object = None,
         only: object = None,
+        also: tuple[str, ...] = (),
     ) -> Entry:
         """Add a line at the head; one of a kind that is kept takes the next sequence number."""
         if kind:
             self.seq += 1
-        entry = Entry(self.seq, time, message, kind, target, device, origin, only)
+        entry = Entry(self.seq, time, message, kind, target, device, origin, only, also)
         self._entries.append(entry)
         self._bytes += len(message.raw) + ENTRY_OVERHEAD
         return entry

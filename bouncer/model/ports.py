@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry
+from bouncer.model.history import Expiry, Mark, Range, Search, Spot
 from bouncer.model.records import User
 
 BEHIND_LIMIT = 10_000  # lines that are counted for a device in a list; beyond that the number helps nobody
@@ -102,12 +103,24 @@ class Archive(Protocol):
     def drop_position(self, network: int, device: str) -> None:
         """Forget a device's position: it will be as if it had never been there."""
 
+    def put_marker(self, network: int, target: str, time: int) -> None:
+        """The user has read this conversation up to ``time`` (milliseconds), on whichever device. Never goes back: an
+        earlier time than the one kept changes nothing."""
+
+    def expire(self, expiry: Expiry) -> None:
+        """Delete these lines, portion by portion, behind all that was put before. Returns at once; what an end of the
+        process leaves of it stays until it is asked for again."""
+
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """Have ``durable({network: highest durable seq})`` called on the loop after each commit."""
 
     @property
     def undurable(self) -> int:
         """How many lines wait to be committed."""
+
+    @property
+    def unindexed(self) -> int:
+        """How many committed lines wait to be indexed. They are found all the same, but more slowly."""
 
     @property
     def failing(self) -> bool:
@@ -146,8 +159,27 @@ class Seen:
     at: int = 0
 
 
+class Found(NamedTuple):
+    """A line that a search found."""
+
+    network: int
+    line: Kept
+
+    @property
+    def spot(self) -> Spot:
+        """Where it stands among all: what the next page begins after."""
+        return Spot(self.line.time, self.network, self.line.seq)
+
+
+class Talk(NamedTuple):
+    """A conversation, and when its latest line of text was said."""
+
+    target: str
+    time: int  # milliseconds
+
+
 class History(Protocol):
-    """Reading what was kept."""
+    """Reading what was kept. Each raises Unavailable if the store can't answer."""
 
     async def page(self, question: Page) -> list[Kept]:
         """Raises Unavailable if the store can't answer."""
@@ -158,6 +190,26 @@ class History(Protocol):
 
     async def devices(self, network: int) -> Mapping[str, Seen]:
         """All devices that have a position in a network's log. Raises Unavailable if the store can't answer."""
+
+    async def lines(self, question: Range) -> list[Kept]:
+        """The lines of a conversation, in order of (time, seq). A target that nobody ever saw has none."""
+
+    async def find(self, network: int, msgid: str) -> Mark | None:
+        """Where the line with this msgid stands, be it the network's or one of ours; the first, if several have it."""
+
+    async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
+        """The conversations whose latest line of text was said between two times (milliseconds, both excluded), the
+        earliest first. At most ``limit``, and then the latest."""
+
+    async def markers(self, network: int) -> Mapping[str, int]:
+        """Up to when each conversation that has a marker was read (milliseconds), by its name as last put."""
+
+    async def excess(self, network: int, target: str, size: int) -> int:
+        """The ``upto`` of an Expiry that leaves at most ``size`` bytes of lines of a conversation, or of the network
+        if ``target`` is ""; 0 if there are no more. Lines that are not indexed yet count for the network alone."""
+
+    async def search(self, question: Search) -> list[Found]:
+        """What was found, newest first: a page of at most ``limit``; fewer mean that there is no more."""
 
 
 class IdentClaims(Protocol):

@@ -5,8 +5,13 @@ Owns the shapes. Who answers is decided in `app`; a session never waits, it is c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from enum import Enum
+
+from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.history import Mark
+from bouncer.model.ports import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,70 @@ class NotDone:
     code: str
     text: str
     attribute: str = ""
+
+
+class Way(Enum):
+    """Which lines of a conversation are read, from a first place and perhaps to a second one."""
+
+    OLDER = "older"  # those before the first place (the end of history, without one), the newest of them
+    NEWER = "newer"  # those after it, the oldest of them
+    TOWARDS = "towards"  # those between the two, the nearest to the first one
+    AROUND = "around"  # those on both sides of the first place, and the one that stands there
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines of one conversation; the answer is an Excerpt, or NoSuchLine.
+
+    ``target`` is a name as anybody may spell it. Places are times (milliseconds, int), msgids (str) or marks; lines
+    that stand there are left out. ``upto`` is the log's last number now: what comes later is not asked for. ``follow``:
+    the target is a person, and what was said under earlier nicks counts too.
+    """
+
+    network: int
+    target: str
+    upto: int
+    limit: int
+    way: Way
+    start: int | str | Mark | None = None
+    end: int | str | Mark | None = None
+    kinds: Set[int] = TEXT_KINDS
+    follow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The lines of text of one conversation with ``after < seq <= upto`` (numbers in the network's history), the oldest
+    first; of a next page, those that stand behind the mark ``start``. The answer is an Excerpt."""
+
+    network: int
+    target: str
+    after: int
+    upto: int
+    limit: int
+    start: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Lines of a conversation, in their order. ``complete``: there are no more of those that were asked for."""
+
+    rows: Sequence[Kept]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoSuchLine:
+    """A msgid that no line of that network has."""
+
+    msgid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Talks:
+    """The conversations whose latest line was said between two times (milliseconds, both left out); the answer is a
+    sequence of Talk, the earliest first."""
+
+    network: int
+    after: int
+    before: int

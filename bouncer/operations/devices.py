@@ -60,7 +60,8 @@ async def _devices(context: Context, user: User) -> list[dict[str, Any]]:
     """A user's devices by name, as data."""
     account = context.house.account(user.name)
     networks = {network.name: await context.history.devices(network.id) for network in user.networks}
-    names = {name for seen in networks.values() for name in seen}
+    # what is not printable is no device, but a device's place in a detached channel
+    names = {name for seen in networks.values() for name in seen if name.isprintable()}
     sessions = account.sessions if account is not None else []
     names.update(session.device for session in sessions)
     return [_device(user, name, networks, sessions) for name in sorted(names)]

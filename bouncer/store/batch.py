@@ -9,6 +9,7 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Sequence
 
 from bouncer.model.entry import Entry
+from bouncer.model.history import Expiry
 from bouncer.model.records import User
 
 Waiter = tuple[AbstractEventLoop, "Future[None]"]
@@ -17,12 +18,14 @@ Waiter = tuple[AbstractEventLoop, "Future[None]"]
 class Batch:
     """The contents of one transaction."""
 
-    __slots__ = ("_size", "_sized", "lines", "positions", "rows", "users", "waiters")
+    __slots__ = ("_size", "_sized", "expiries", "lines", "markers", "positions", "rows", "users", "waiters")
 
     def __init__(self) -> None:
         self.rows = 0  # of lines
         self.lines: dict[int, list[Entry]] = {}  # by network
         self.positions: dict[tuple[int, str], int | None] = {}  # by network and device; None: forget it
+        self.markers: dict[tuple[int, str], int] = {}  # by network and conversation: read up to this time
+        self.expiries: list[Expiry] = []
         self.users: dict[int, list[User | None]] = {}  # by id, what each was to be, oldest first; None: removed
         self.waiters: list[Waiter] = []
         self._size = 0
@@ -31,7 +34,7 @@ class Batch:
     @property
     def empty(self) -> bool:
         """True if there is nothing to write."""
-        return not (self.rows or self.positions or self.users)
+        return not (self.rows or self.positions or self.markers or self.expiries or self.users)
 
     @property
     def size(self) -> int:
@@ -53,6 +56,15 @@ class Batch:
     def add_position(self, network: int, device: str, seq: int | None) -> None:
         self.positions[network, device] = seq
 
+    def add_marker(self, network: int, target: str, time: int) -> None:
+        known = self.markers.get((network, target))
+        if known is None or known < time:
+            self.markers[network, target] = time
+
+    def add_expiry(self, expiry: Expiry) -> None:
+        if expiry not in self.expiries:
+            self.expiries.append(expiry)
+
     def add_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
         for user in saved:
             self._add_user(user.id, user)
@@ -72,6 +84,9 @@ class Batch:
     def follow(self, older: Batch) -> None:
         """Take in what an older batch without lines still has to write, before one's own."""
         self.positions = older.positions | self.positions
+        for (network, target), time in older.markers.items():
+            self.add_marker(network, target, time)
+        self.expiries[:0] = [expiry for expiry in older.expiries if expiry not in self.expiries]
         mine, self.users = self.users, older.users
         for user_id, versions in mine.items():
             for version in versions:

@@ -8,21 +8,27 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from bouncer.model.errors import Refused
+from bouncer.model.history import Expiry
 from bouncer.model.ports import Snapshot
-from bouncer.store import expiry, lines, records
+from bouncer.store import lines, records
 from bouncer.store.batch import Batch
+from bouncer.store.expiry import expire_lines, expire_removed
 from bouncer.store.files import make_directory, make_empty
+from bouncer.store.indexer import Indexer
 from bouncer.store.migrations import migrate, read_scripts
 from bouncer.store.secrets import Box, Unreadable
+from bouncer.store.transaction import transaction
 
 BUSY_TIMEOUT = 1.0  # seconds to wait for another program's lock (a backup, a look at the file) before it is a failure
 CHECKPOINT_PAGES = 4000  # 16 MiB of log: a page that many batches touch is written back once
 LOG_LIMIT = 64 << 20  # bytes that the log keeps on disk after a long reader or a burst made it grow
+
+CACHE_KIB = 16 << 10  # a batch of the index touches a page or more of each conversation
 
 CHECK_CONTEXT = "key check"
 CHECK_VALUE = b"bouncer"
@@ -71,6 +77,7 @@ class Database:
         self._now = now
         self._boot = 0
         self._targets = lines.Targets()
+        self._expiries: deque[Expiry] = deque()  # what lines to delete, the first first
         if path.is_dir():
             raise Refused(f"{path} is a directory and not a database: name another home, or move it away")
         try:
@@ -79,6 +86,7 @@ class Database:
             self._connection = connect(path)
         except (sqlite3.Error, OSError) as error:
             raise Refused(explain(path, error)) from error
+        self._indexer = Indexer(self._connection)
         try:
             self._prepare()
         except (sqlite3.Error, OSError) as error:
@@ -100,6 +108,7 @@ class Database:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
+        connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
         self._check_key()
 
     def _check_key(self) -> None:
@@ -125,6 +134,7 @@ class Database:
                 heads = lines.raise_heads(connection)
                 users = records.load_users(connection, self._box)
                 next_user, next_network = records.next_ids(connection)
+            self._indexer.load()
             self.sync()
         except Unreadable as error:
             raise Refused(
@@ -150,9 +160,14 @@ class Database:
                     left_out = lines.put_lines(connection, self._targets, batch.lines, self._boot)
                 if batch.positions:
                     lines.put_positions(connection, batch.positions, now)
+                if batch.markers:
+                    lines.put_markers(connection, batch.markers)
         except BaseException:
             self._targets.forget()  # some may have been made by the transaction that is gone
             raise
+        for network, entries in batch.lines.items():
+            self._indexer.added(network, len(entries))
+        self._expiries += (expiry for expiry in batch.expiries if expiry not in self._expiries)
         if left_out:
             log.error("%d lines had numbers that were in use, and were left out", left_out)
 
@@ -167,10 +182,32 @@ class Database:
         finally:
             os.close(descriptor)
 
+    @property
+    def unindexed(self) -> int:
+        """How many lines are not in the index yet."""
+        return self._indexer.lines
+
+    def index(self) -> bool:
+        """Index a portion of the lines. True if more is to be done soon."""
+        return self._indexer.step()
+
     def expire(self) -> bool:
-        """Delete a portion of what was removed long ago."""
-        with transaction(self._connection):
-            more = expiry.expire(self._connection, int(self._now()))
+        """Delete a portion of what is not to be kept."""
+        try:
+            with transaction(self._connection):
+                if self._expiries:
+                    more = expire_lines(self._connection, self._indexer, self._expiries[0])
+                else:
+                    more = expire_removed(self._connection, self._indexer, int(self._now()))
+        except BaseException:
+            self._indexer.load()  # it has been told of lines that are not gone
+            if self._expiries:
+                self._expiries.popleft()  # it must not be in the way of others; it will be asked for again
+            raise
+        if self._expiries:
+            if not more:
+                self._expiries.popleft()
+            return True
         if more:
             self._targets.forget()
         return more
@@ -182,17 +219,3 @@ class Database:
     def close(self) -> None:
         """Write the log back into the file and close it. Every reader must be closed before."""
         self._connection.close()
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing of what the block writes."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # a full disk has ended it already
-            with suppress(sqlite3.Error):  # the first error is the one to tell
-                connection.execute("ROLLBACK")
-        raise

@@ -1,17 +1,39 @@
-"""The end of what was removed: its history is kept for 30 days, then deleted bit by bit.
+"""The end of lines: of what was removed 30 days ago, and of what is to be kept no longer; out of the index too.
 
-Owns how long, and in what portions. Must not know when a portion is due.
+Owns what is deleted, and in what portions. Must not know when a portion is due.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
+
+from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.history import LAST_SEQ, Expiry
+from bouncer.store.conversations import LONGEST, bounded, target_ids
+from bouncer.store.index_words import document, row_of
+from bouncer.store.indexer import Indexer, insert_documents
+from bouncer.store.packed import packed, unpack
+from bouncer.store.words import said
 
 KEEP_DAYS = 30  # time to notice a mistaken removal and to bring the network back
 EXPIRY_ROWS = 1000  # deleted in one transaction: as long as a batch of lines takes to write, so that none waits long
 
+_TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
+_COLUMNS = ("seq", "time", "kind", "target", "hex(msgid)", "hex(raw)")
+_OF_NETWORK = packed(
+    _COLUMNS,
+    "SELECT * FROM messages WHERE network = :network AND seq <= :upto AND time < :before ORDER BY seq LIMIT :rows",
+)
+_OF_TARGET = packed(
+    _COLUMNS,
+    "SELECT m.seq, p.time, m.kind, m.target, m.msgid, m.raw FROM places AS p "
+    "CROSS JOIN messages AS m ON m.network = :network AND m.seq = p.seq "
+    "WHERE p.target = :target AND p.time < :before AND p.seq <= :upto ORDER BY p.time, p.seq LIMIT :rows",
+)
 
-def expire(connection: sqlite3.Connection, now: int) -> bool:
+
+def expire_removed(connection: sqlite3.Connection, indexer: Indexer, now: int) -> bool:
     """Delete one portion of what was removed more than KEEP_DAYS ago, inside the caller's transaction. Returns True
     if there may be more."""
     long_ago = now - KEEP_DAYS * 86_400
@@ -23,13 +45,115 @@ def expire(connection: sqlite3.Connection, now: int) -> bool:
         )
         return False
     network = found[0]
-    deleted = connection.execute(
-        "DELETE FROM messages WHERE network = :network AND seq IN "
-        "(SELECT seq FROM messages WHERE network = :network ORDER BY seq LIMIT :rows)",
-        {"network": network, "rows": EXPIRY_ROWS},
-    ).rowcount
-    if deleted < EXPIRY_ROWS:
-        for table in ("channels", "heads", "positions", "targets"):
+    if not _expire_network(connection, indexer, Expiry(network)):
+        for table in ("channels", "heads", "positions", "targets", "markers", "milestones", "indexed"):
             connection.execute(f"DELETE FROM {table} WHERE network = ?", (network,))
         connection.execute("DELETE FROM networks WHERE id = ?", (network,))
+        indexer.forget(network)
     return True
+
+
+def expire_lines(connection: sqlite3.Connection, indexer: Indexer, expiry: Expiry) -> bool:
+    """Delete one portion of these lines, inside the caller's transaction. True if there may be more."""
+    if expiry.target:
+        return _expire_target(connection, indexer, expiry)
+    return _expire_network(connection, indexer, expiry)
+
+
+def read_cut(connection: sqlite3.Connection, network: int, target: str, size: int) -> int:
+    """The number of the newest line that has no room when ``size`` bytes of lines are kept; 0 if all have."""
+    if target:
+        found = target_ids(connection, network, (target,))
+        lines = (
+            "SELECT p.seq, length(m.raw) AS size FROM places AS p CROSS JOIN messages AS m "
+            f"ON m.network = :network AND m.seq = p.seq WHERE p.target = {found[0] if found else -1}"
+        )
+    else:
+        lines = "SELECT seq, length(raw) AS size FROM messages WHERE network = :network"
+    cut = connection.execute(
+        f"SELECT seq FROM (SELECT seq, sum(size) OVER (ORDER BY seq DESC) AS total FROM ({lines})) "
+        "WHERE total > :size LIMIT 1",
+        {"network": network, "size": bounded(size)},
+    ).fetchone()
+    return cut[0] if cut else 0
+
+
+def _expire_network(connection: sqlite3.Connection, indexer: Indexer, expiry: Expiry) -> bool:
+    network, before = expiry.network, bounded(expiry.before if expiry.before is not None else LONGEST)
+    newer = connection.execute(
+        "SELECT seq FROM milestones WHERE network = ? AND time >= ? ORDER BY time LIMIT 1", (network, before)
+    ).fetchone()  # what came after that line is newer, or late: the latter goes when the milestones have passed it
+    upto = min(bounded(expiry.upto), newer[0] if newer else LAST_SEQ)
+    rows = list(
+        unpack(connection, _OF_NETWORK, {"network": network, "upto": upto, "before": before, "rows": EXPIRY_ROWS})
+    )
+    last = max((int(row[0]) for row in rows), default=0)
+    _unindex(connection, indexer, network, rows)
+    values = {
+        "network": network,
+        "last": last,
+        "before": before,
+        "newest": max((int(row[1]) for row in rows), default=0),
+    }
+    connection.execute("DELETE FROM messages WHERE network = :network AND seq <= :last AND time < :before", values)
+    connection.execute(
+        "DELETE FROM places WHERE target IN (SELECT id FROM targets WHERE network = :network) "
+        "AND time <= :newest AND time < :before AND seq <= :last",
+        values,
+    )
+    connection.execute("DELETE FROM milestones WHERE network = :network AND seq <= :last AND time < :before", values)
+    if len(rows) < EXPIRY_ROWS:
+        _refresh_latest(connection, "network = :network AND latest < :before", values)
+    return len(rows) == EXPIRY_ROWS
+
+
+def _expire_target(connection: sqlite3.Connection, indexer: Indexer, expiry: Expiry) -> bool:
+    found = target_ids(connection, expiry.network, (expiry.target,))
+    if not found:
+        return False
+    values = {
+        "network": expiry.network,
+        "target": found[0],
+        "upto": bounded(expiry.upto),
+        "before": bounded(expiry.before if expiry.before is not None else LONGEST),
+        "rows": EXPIRY_ROWS,
+    }
+    rows = list(unpack(connection, _OF_TARGET, values))
+    own = [row for row in rows if int(row[3]) == found[0]]  # of others, like a QUIT, only the link goes
+    _unindex(connection, indexer, expiry.network, own)
+    connection.executemany(
+        "DELETE FROM messages WHERE network = ? AND seq = ?", [(expiry.network, int(row[0])) for row in own]
+    )
+    connection.executemany(
+        "DELETE FROM places WHERE target = ? AND time = ? AND seq = ?",
+        [(found[0], int(row[1]), int(row[0])) for row in rows],
+    )
+    if len(rows) < EXPIRY_ROWS:
+        _refresh_latest(connection, "id = :target", values)
+    return len(rows) == EXPIRY_ROWS
+
+
+def _unindex(connection: sqlite3.Connection, indexer: Indexer, network: int, rows: Iterable[list[str]]) -> None:
+    mark = indexer.mark(network)
+    documents = []
+    unindexed = 0
+    for seq, _, kind, target, msgid, raw in rows:
+        if int(seq) > mark:
+            unindexed += 1
+            continue
+        text = said(bytes.fromhex(raw)) if int(kind) in TEXT_KINDS else None
+        # Whether it was late is not known any more. That mark stays and does no harm: no question is for it alone.
+        # (FTS5 counts words: to take out one more than was put in is an error.)
+        if gone := document(text, int(target), bytes.fromhex(msgid), late=False):
+            documents.append((row_of(network, int(seq)), gone))
+    insert_documents(connection, documents, delete=True)
+    if unindexed:
+        indexer.removed(network, unindexed)
+
+
+def _refresh_latest(connection: sqlite3.Connection, where: str, values: dict[str, int]) -> None:
+    connection.execute(
+        f"UPDATE targets SET latest = (SELECT max(time) FROM places WHERE target = targets.id AND kind IN ({_TEXT})) "
+        f"WHERE {where}",
+        values,
+    )

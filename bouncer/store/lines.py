@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import TEXT_KINDS, Entry
-from bouncer.model.ports import BEHIND_LIMIT, Head, Kept, Page, Seen
+from bouncer.model.ports import BEHIND_LIMIT, Head, Seen
 from bouncer.store.values import from_column, to_column
 
 # Above the highest number that is kept when the process starts. More lines than may ever be waiting for the store, so
@@ -36,10 +36,11 @@ _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
 
 
 class Targets:
-    """The ids of conversations, remembered. Spellings that differ only in case share one."""
+    """The ids of conversations, remembered. Spellings that differ only in case share one, which has the newest."""
 
     def __init__(self) -> None:
         self._ids: dict[tuple[int, str], int] = {}
+        self._names: dict[int, str] = {}
 
     def id_of(self, connection: sqlite3.Connection, network: int, name: str) -> int:
         """The row of a target, made if it is not there."""
@@ -48,29 +49,35 @@ class Targets:
         found = self._ids.get((network, name))
         if found is None:
             if len(self._ids) >= TARGET_CACHE:
-                self._ids.clear()
+                self.forget()
             found = self._ids[network, name] = self._find_or_make(connection, network, name)
+        if self._names.get(found) != name:
+            connection.execute("UPDATE targets SET name = ? WHERE id = ?", (to_column(name), found))
+            self._names[found] = name
         return found
 
     def forget(self) -> None:
         """Remember nothing: a transaction was rolled back, or rows were deleted."""
         self._ids.clear()
+        self._names.clear()
 
     def _find_or_make(self, connection: sqlite3.Connection, network: int, name: str) -> int:
         folded = to_column(DEFAULT_FOLD(name))
         connection.execute(
             "INSERT OR IGNORE INTO targets (network, folded, name) VALUES (?, ?, ?)", (network, folded, to_column(name))
         )
-        found: int = connection.execute(
-            "SELECT id FROM targets WHERE network = ? AND folded = ?", (network, folded)
-        ).fetchone()[0]
-        return found
+        found, spelled = connection.execute(
+            "SELECT id, name FROM targets WHERE network = ? AND folded = ?", (network, folded)
+        ).fetchone()
+        self._names[found] = from_column(spelled)
+        return int(found)
 
 
 def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[int, Sequence[Entry]], boot: int) -> int:
     """Write lines, by network, inside the caller's transaction. Returns how many had a number that was in use already
     and were left out."""
     flat: list[object] = []
+    also: list[tuple[int, int, int, int]] = []
     for network, entries in lines.items():
         ids: dict[str, int] = {}
         for entry in entries:
@@ -78,6 +85,9 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
             target = ids.get(name)
             if target is None:
                 target = ids[name] = targets.id_of(connection, network, name)
+            if entry.also:
+                linked = {targets.id_of(connection, network, other) for other in entry.also} - {target}
+                also += ((other, entry.time, entry.seq, int(entry.kind)) for other in linked)
             flat += (
                 network,
                 entry.seq,
@@ -97,7 +107,20 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
             written += connection.execute(_INSERTS[rows], flat[start:end]).rowcount
             start = end
             left -= rows
+    if also:
+        connection.executemany("INSERT OR IGNORE INTO places (target, time, seq, kind) VALUES (?, ?, ?, ?)", also)
     return len(flat) // _COLUMNS - written
+
+
+def put_markers(connection: sqlite3.Connection, markers: Mapping[tuple[int, str], int]) -> None:
+    """Write up to when conversations were read, inside the caller's transaction. None goes back."""
+    for (network, name), time in markers.items():
+        connection.execute(
+            "INSERT INTO markers (network, folded, name, time) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (network, folded) DO UPDATE SET name = excluded.name, time = excluded.time "
+            "WHERE excluded.time > markers.time",
+            (network, to_column(DEFAULT_FOLD(name)), to_column(name), time),
+        )
 
 
 def put_positions(connection: sqlite3.Connection, positions: Mapping[tuple[int, str], int | None], now: int) -> None:
@@ -132,20 +155,6 @@ def raise_heads(connection: sqlite3.Connection) -> dict[int, Head]:
             "ORDER BY messages.seq DESC LIMIT 1) FROM heads"
         )
     }
-
-
-def read_page(connection: sqlite3.Connection, question: Page) -> list[Kept]:
-    """The lines that the question asks for."""
-    rows = connection.execute(
-        "SELECT seq, time, kind, coalesce(targets.name, ''), device, boot, raw FROM messages "
-        "LEFT JOIN targets ON targets.id = target "
-        f"WHERE messages.network = ? AND seq > ? AND seq <= ? AND kind IN ({_TEXT}) ORDER BY seq LIMIT ?",
-        (question.network, question.after, question.upto, question.limit),
-    )
-    return [
-        Kept(seq, time, kind, from_column(target), from_column(device), boot, raw)
-        for seq, time, kind, target, device, boot, raw in rows
-    ]
 
 
 def read_devices(connection: sqlite3.Connection, network: int) -> dict[str, Seen]:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bouncer.irc.casemap import DEFAULT_FOLD
+from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS, Entry
 from bouncer.model.errors import Unavailable
-from bouncer.model.ports import BEHIND_LIMIT, Head, Kept, Page, Seen, Snapshot
+from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search
+from bouncer.model.log import message_ids
+from bouncer.model.ports import BEHIND_LIMIT, Found, Head, Kept, Page, Seen, Snapshot, Talk
 from bouncer.model.records import User
 from bouncer.store.lines import SEQ_GAP
+from bouncer.store.words import Term, ask, fold_sender, found, said
 from bouncer.store.writer import CLOSED
 
 
@@ -35,7 +40,9 @@ class MemoryStore:
         self._heads: dict[int, int] = {}
         self._positions: dict[tuple[int, str], int] = {}
         self._lines: dict[int, list[Kept]] = {}
-        self._spellings: dict[tuple[int, str], str] = {}
+        self._also: dict[tuple[int, int], set[str]] = {}  # by network and seq: folded names
+        self._spellings: dict[tuple[int, str], str] = {}  # of targets, by folded name: the newest
+        self._markers: dict[int, dict[str, tuple[str, int]]] = {}  # by network and folded name: name and time
         self._waiting: list[Callable[[], object]] = []
         self._highest: dict[int, int] = {}
         self._undurable = 0
@@ -116,6 +123,14 @@ class MemoryStore:
         """As the port says."""
         self._put(lambda: self._positions.pop((network, device), None))
 
+    def put_marker(self, network: int, target: str, time: int) -> None:
+        """As the port says."""
+        self._put(lambda: self._write_marker(network, target, time))
+
+    def expire(self, expiry: Expiry) -> None:
+        """As the port says; at once, with what else waits."""
+        self._put(lambda: self._expire(expiry))
+
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """As the port says."""
         self._on_durable = durable
@@ -128,6 +143,11 @@ class MemoryStore:
     def undurable(self) -> int:
         """How many lines wait to be committed."""
         return self._undurable
+
+    @property
+    def unindexed(self) -> int:
+        """None, ever: every line is looked at."""
+        return 0
 
     @property
     def failing(self) -> bool:
@@ -145,7 +165,7 @@ class MemoryStore:
         self._answerable(question.network, question.upto > (lines[-1].seq if lines else 0))
         start = bisect_right(lines, question.after, key=_seq_of)
         asked = lines[start : bisect_right(lines, question.upto, key=_seq_of)]
-        return [line for line in asked if line.kind in TEXT_KINDS][: question.limit]
+        return self._spelled(question.network, [line for line in asked if line.kind in TEXT_KINDS][: question.limit])
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """As the port says."""
@@ -159,17 +179,107 @@ class MemoryStore:
 
     async def devices(self, network: int) -> Mapping[str, Seen]:
         """As the port says; when is not known."""
-        if self._closed:
-            raise Unavailable(CLOSED)
-        if self._problem is not None:
-            raise Unavailable(self._problem)
-        self.commit()
+        self._all_committed()
         kept = [line.seq for line in self._lines.get(network, []) if line.kind in TEXT_KINDS]
         return {
             device: Seen(min(BEHIND_LIMIT, len(kept) - bisect_right(kept, seq)))
             for (owner, device), seq in self._positions.items()
             if owner == network
         }
+
+    async def lines(self, question: Range) -> list[Kept]:
+        """As the port says."""
+        kept = self._lines.get(question.network, [])
+        self._answerable(question.network, question.upto > (kept[-1].seq if kept else 0))
+        names = {DEFAULT_FOLD(name) for name in question.targets}
+        after, before = question.after, question.before
+        chosen = sorted(
+            (
+                line
+                for line in self._lines.get(question.network, [])
+                if line.seq <= question.upto
+                and line.kind in question.kinds
+                and (after is None or (line.time, line.seq) > after)
+                and (before is None or (line.time, line.seq) < before)
+                and not names.isdisjoint(self._conversations(question.network, line))
+            ),
+            key=_mark_of,
+        )
+        limit = max(0, min(question.limit, LINES_LIMIT))
+        return self._spelled(
+            question.network, chosen[max(0, len(chosen) - limit) :] if question.newest else chosen[:limit]
+        )
+
+    async def find(self, network: int, msgid: str) -> Mark | None:
+        """As the port says."""
+        self._all_committed()
+        for line in self._lines.get(network, []):
+            theirs = Message.parse(line.raw).tags.get("msgid", "")
+            if msgid and msgid == (theirs or f"{message_ids(line.boot, network)}{line.seq:x}"):
+                return _mark_of(line)
+        return None
+
+    async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
+        """As the port says."""
+        self._all_committed()
+        latest: dict[str, int] = {}
+        for line in self._lines.get(network, []):
+            if line.target and line.kind in TEXT_KINDS:
+                folded = DEFAULT_FOLD(line.target)
+                latest[folded] = max(latest.get(folded, line.time), line.time)
+        talks = sorted(
+            (Talk(self._spellings[network, folded], time) for folded, time in latest.items() if after < time < before),
+            key=lambda talk: (talk.time, talk.target),
+        )
+        return talks[max(0, len(talks) - max(0, min(limit, LINES_LIMIT))) :]
+
+    async def markers(self, network: int) -> Mapping[str, int]:
+        """As the port says."""
+        self._all_committed()
+        return dict(self._markers.get(network, {}).values())
+
+    async def excess(self, network: int, target: str, size: int) -> int:
+        """As the port says."""
+        self._all_committed()
+        for line in reversed(self._lines.get(network, [])):
+            if not target or DEFAULT_FOLD(target) in self._conversations(network, line):
+                size -= len(line.raw)
+                if size < 0:
+                    return line.seq
+        return 0
+
+    async def search(self, question: Search) -> list[Found]:
+        """As the port says."""
+        self._all_committed()
+        terms = ask(question.text)
+        if (question.text.strip() and not terms) or not (terms or question.sender or question.target):
+            return []
+        everything = (Found(network, line) for network in set(question.networks) for line in self._texts(network))
+        hits = sorted(
+            (hit for hit in everything if _fits(hit, question, terms)), key=lambda hit: hit.spot, reverse=True
+        )
+        chosen = hits[: max(0, min(question.limit, LINES_LIMIT))]
+        return [Found(network, *self._spelled(network, [line])) for network, line in chosen]
+
+    def _texts(self, network: int) -> Iterator[Kept]:
+        return (line for line in self._lines.get(network, []) if line.kind in TEXT_KINDS)
+
+    def _conversations(self, network: int, line: Kept) -> set[str]:
+        return {DEFAULT_FOLD(line.target)} - {""} | self._also.get((network, line.seq), set())
+
+    def _spelled(self, network: int, lines: Sequence[Kept]) -> list[Kept]:
+        """These lines, with their target as it was last spelled."""
+        return [
+            replace(line, target=self._spellings.get((network, DEFAULT_FOLD(line.target)), line.target))
+            for line in lines
+        ]
+
+    def _all_committed(self) -> None:
+        if self._closed:
+            raise Unavailable(CLOSED)
+        if self._problem is not None:
+            raise Unavailable(self._problem)
+        self.commit()
 
     def _put(self, act: Callable[[], object]) -> None:
         if not self._waiting and self._loop is not None:
@@ -201,10 +311,49 @@ class MemoryStore:
 
     def _write_lines(self, network: int, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            spelling = self._spellings.setdefault((network, DEFAULT_FOLD(entry.target)), entry.target)
-            line = Kept(entry.seq, entry.time, int(entry.kind), spelling, entry.device, self._boot, entry.message.raw)
+            target = entry.target
+            self._spellings[network, DEFAULT_FOLD(target)] = target
+            line = Kept(entry.seq, entry.time, int(entry.kind), target, entry.device, self._boot, entry.message.raw)
             self._lines.setdefault(network, []).append(line)
+            if entry.also:
+                self._also[network, entry.seq] = {DEFAULT_FOLD(name) for name in entry.also}
+
+    def _expire(self, expiry: Expiry) -> None:
+        name = DEFAULT_FOLD(expiry.target)
+        kept = []
+        for line in self._lines.get(expiry.network, []):
+            gone = line.seq <= expiry.upto and (expiry.before is None or line.time < expiry.before)
+            if gone and name:
+                also = self._also.get((expiry.network, line.seq), set())
+                also.discard(name)
+                gone = DEFAULT_FOLD(line.target) == name
+            if not gone:
+                kept.append(line)
+        self._lines[expiry.network] = kept
+
+    def _write_marker(self, network: int, target: str, time: int) -> None:
+        markers = self._markers.setdefault(network, {})
+        folded = DEFAULT_FOLD(target)
+        if folded not in markers or markers[folded][1] < time:
+            markers[folded] = (target, time)
 
 
 def _seq_of(line: Kept) -> int:
     return line.seq
+
+
+def _mark_of(line: Kept) -> Mark:
+    return Mark(line.time, line.seq)
+
+
+def _fits(hit: Found, question: Search, terms: tuple[Term, ...]) -> bool:
+    line = hit.line
+    if (
+        (question.after is not None and line.time <= question.after)
+        or (question.before is not None and line.time >= question.before)
+        or (question.older is not None and hit.spot >= question.older)
+        or (question.target and DEFAULT_FOLD(line.target) != DEFAULT_FOLD(question.target))
+    ):
+        return False
+    words, sender = said(line.raw)
+    return (not question.sender or sender == fold_sender(question.sender)) and found(words, terms)

@@ -16,11 +16,16 @@ from typing import TypeVar
 
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.ports import Kept, Page, Seen, Snapshot
+from bouncer.model.history import Expiry, Mark, Range, Search
+from bouncer.model.ports import Found, Kept, Page, Seen, Snapshot, Talk
 from bouncer.model.records import User
+from bouncer.store.conversations import read_lines, read_markers, read_page, read_place, read_targets
 from bouncer.store.database import Database, connect, explain
-from bouncer.store.lines import read_devices, read_first_helping, read_page
+from bouncer.store.expiry import read_cut
+from bouncer.store.finding import read_search
+from bouncer.store.lines import read_devices, read_first_helping
 from bouncer.store.secrets import Box
+from bouncer.store.transaction import transaction
 from bouncer.store.writer import CLOSED, Failing, Pace, Writer
 
 READERS = 2  # a second one, so that one long page does not hold up everybody else's
@@ -103,6 +108,14 @@ class Store:
         """As the port says."""
         self._writer.put_position(network, device, None)
 
+    def put_marker(self, network: int, target: str, time: int) -> None:
+        """As the port says."""
+        self._writer.put_marker(network, target, time)
+
+    def expire(self, expiry: Expiry) -> None:
+        """As the port says."""
+        self._writer.expire(expiry)
+
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """As the port says; there is one listener, and it is called on the loop given to :meth:`attach`."""
         self._writer.listen(durable)
@@ -116,6 +129,11 @@ class Store:
     def undurable(self) -> int:
         """How many lines wait to be committed."""
         return self._writer.undurable
+
+    @property
+    def unindexed(self) -> int:
+        """As the port says: two seconds' worth, and more after a start or a burst."""
+        return self._writer.unindexed
 
     @property
     def failing(self) -> bool:
@@ -145,6 +163,38 @@ class Store:
         await self._writer.settled()
         return await self._read(lambda connection: read_devices(connection, network))
 
+    async def lines(self, question: Range) -> list[Kept]:
+        """As the port says; lines that wait are committed first if they are asked for."""
+        if question.upto > self._writer.kept(question.network):
+            await self._catch_up(question.network)
+        return await self._read(lambda connection: read_lines(connection, question))
+
+    async def find(self, network: int, msgid: str) -> Mark | None:
+        """As the port says; lines that wait are committed first."""
+        await self._catch_up(network)
+        return await self._read(lambda connection: read_place(connection, network, msgid))
+
+    async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
+        """As the port says; lines that wait are committed first."""
+        await self._catch_up(network)
+        return await self._read(lambda connection: read_targets(connection, network, after, before, limit))
+
+    async def markers(self, network: int) -> Mapping[str, int]:
+        """As the port says; what waits is committed first."""
+        await self._writer.settled()
+        return await self._read(lambda connection: read_markers(connection, network))
+
+    async def excess(self, network: int, target: str, size: int) -> int:
+        """As the port says."""
+        await self._catch_up(network)
+        return await self._read(lambda connection: read_cut(connection, network, target, size))
+
+    async def search(self, question: Search) -> list[Found]:
+        """As the port says; lines that wait are committed first."""
+        if any(self._writer.behind(network) for network in question.networks):
+            await self._writer.settled()
+        return await self._read(lambda connection: read_search(connection, question))
+
     async def _catch_up(self, network: int) -> None:
         if self._writer.behind(network):
             await self._writer.settled()
@@ -157,7 +207,8 @@ class Store:
     def _with_reader(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._readers.get()
         try:
-            return ask(connection)
+            with transaction(connection, "DEFERRED"):  # the index and what is not in it yet belong together
+                return ask(connection)
         except sqlite3.Error as error:
             raise Unavailable(explain(self._database.path, error)) from error
         finally:

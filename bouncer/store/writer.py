@@ -21,8 +21,10 @@ from typing import Any, Protocol
 from bouncer.irc.framing import BODY_LIMIT, UPSTREAM_TAG_LIMIT
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Unavailable
+from bouncer.model.history import Expiry
 from bouncer.model.records import User
 from bouncer.store.batch import Batch
+from bouncer.store.indexer import INDEX_ROWS
 
 # A batch is closed at the append that reaches this: beyond it a row gets no cheaper, and the next batch waits longer.
 BATCH_ROWS = 1000
@@ -34,6 +36,8 @@ UNDURABLE_BYTES = 64 << 20
 
 _LONGEST_LINE = UPSTREAM_TAG_LIMIT + BODY_LIMIT
 _NEVER = 1 << 62  # more than can ever wait
+
+FOREVER = 1e6  # seconds
 
 CLOSED = "the store is closed; nothing more is written"
 
@@ -51,6 +55,13 @@ class Backend(Protocol):
 
     def sync(self) -> None:
         """Have what was committed survive a power cut."""
+
+    @property
+    def unindexed(self) -> int:
+        """How many committed lines are not indexed yet."""
+
+    def index(self) -> bool:
+        """Index a little of what was committed. True if more should be done soon."""
 
     def expire(self) -> bool:
         """Delete a little of what is to be kept no longer. True if there is more."""
@@ -71,6 +82,8 @@ class Pace:
     first_retry: float = 0.1
     longest_retry: float = 1.0  # memory fills meanwhile, and people wait: soon enough after room was made
     told_after: float = 5.0  # no commit for so long is a failing store, not a slow one
+    index: float = 2.0  # a line is indexed so long after it came, or at once if very many wait (design 3.1)
+    index_again: float = 60.0  # after it failed; what is not indexed is found all the same
     expire: float = 3600.0  # removed things are looked for so often
     expire_more: float = 0.1  # between portions, so that they take a small share of the disk's time
 
@@ -113,6 +126,8 @@ class Writer:
         self._batches: deque[Batch] = deque()
         self._unsynced_since: float | None = None
         self._sync_fails = False
+        self._index_at = 0.0
+        self._index_fails = False
         self._expire_at = 0.0
         self._failing_since: float | None = None
         self._told = False
@@ -153,6 +168,14 @@ class Writer:
         """Have a position written after all lines appended before; None deletes it."""
         self._hand_over(1, (Batch.add_position, network, device, seq))
 
+    def put_marker(self, network: int, target: str, time: int) -> None:
+        """Have it written up to when a conversation was read."""
+        self._hand_over(1, (Batch.add_marker, network, target, time))
+
+    def expire(self, expiry: Expiry) -> None:
+        """Have lines deleted, by and by."""
+        self._hand_over(1, (Batch.add_expiry, expiry))
+
     def put_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
         """Have settings written."""
         self._hand_over(1, (Batch.add_users, tuple(saved), tuple(removed)))
@@ -172,6 +195,11 @@ class Writer:
     def undurable(self) -> int:
         """How many lines wait to be committed."""
         return self._lines - self._done
+
+    @property
+    def unindexed(self) -> int:
+        """How many committed lines are not indexed yet."""
+        return self._backend.unindexed
 
     @property
     def dropped(self) -> int:
@@ -236,7 +264,7 @@ class Writer:
                 self._wait(self._room(), self._retry_at - now)
             return
         if not self._queue:
-            due = self._expire_at
+            due = now + FOREVER if self._failing_since is not None else min(self._expire_at, self._index_at)
             if self._unsynced_since is not None:
                 due = min(due, self._unsynced_since + self._pace.sync)
             self._wait(1, max(0.0, due - now))
@@ -300,11 +328,16 @@ class Writer:
             if not self._sync_fails:
                 self._worked()
         self._batches.popleft()
+        if batch.expiries:
+            self._expire_at = min(self._expire_at, now)
         self._done += batch.rows
         if batch.lines:
             highest = batch.highest
             self._kept.update(highest)
             self._tell(self._on_durable, highest)
+            if not self._index_fails:
+                urgent = self._backend.unindexed >= INDEX_ROWS
+                self._index_at = min(self._index_at, now + (0.0 if urgent else self._pace.index))
         _answer(batch.waiters, None)
         return True
 
@@ -313,13 +346,29 @@ class Writer:
         now = self._clock()
         if self._unsynced_since is not None and now - self._unsynced_since >= self._pace.sync:
             self._sync(now)
+        if now >= self._index_at and self._failing_since is None:
+            self._index_at = now + self._index()
         if now >= self._expire_at and self._failing_since is None:
             try:
                 more = self._backend.expire()
             except Exception as error:
-                log.warning("what was removed long ago can't be deleted now: %s", self._backend.explain(error))
+                log.warning("what is not to be kept can't be deleted now: %s", self._backend.explain(error))
                 more = False
             self._expire_at = now + (self._pace.expire_more if more else self._pace.expire)
+
+    def _index(self) -> float:
+        """Do a portion of the index; returns when the next is due, in seconds."""
+        try:
+            more = self._backend.index()
+        except Exception as error:
+            if not self._index_fails:
+                log.error("lines can't be indexed now, and finding them takes long: %s", self._backend.explain(error))
+            self._index_fails = True
+            return self._pace.index_again
+        self._index_fails = False
+        if more:
+            return 0.0
+        return self._pace.index if self._backend.unindexed else FOREVER
 
     def _sync(self, now: float) -> None:
         try:

@@ -82,7 +82,12 @@ def _kick(state: NetworkState, message: Message) -> Effect:
     return Kind.KICK, message.param(0)
 
 
+def _channels_of(state: NetworkState, nick: str) -> tuple[str, ...]:
+    return tuple(channel.name for channel in state.channels.values() if nick in channel.members)
+
+
 def _quit(state: NetworkState, message: Message) -> Effect:
+    state.seen_in = _channels_of(state, message.nick)
     if not state.is_me(message.nick):
         for channel in state.channels.values():
             channel.members.pop(message.nick, None)
@@ -93,6 +98,8 @@ def _nick(state: NetworkState, message: Message) -> Effect:
     old, new = message.nick, message.param(0)
     if not new or " " in new:
         return None
+    # private conversations, too, are told by it: they go on under the new nick
+    state.seen_in = (*_channels_of(state, old), *(() if state.is_me(old) else (old, new)))
     if state.is_me(old):
         _learn_source(state, message)
         state.nick = new

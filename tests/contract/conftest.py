@@ -13,6 +13,7 @@ from bouncer.model.ports import Archive, History, Records, Snapshot
 from bouncer.store.memory import MemoryStore
 from bouncer.store.secrets import open_box
 from bouncer.store.sqlite import Store
+from bouncer.store.writer import Pace
 
 
 class AnyStore(Records, Archive, History, Protocol):
@@ -28,11 +29,18 @@ class AnyStore(Records, Archive, History, Protocol):
 class Place:
     """Where a store lives on while it is closed and opened again."""
 
-    def __init__(self, make: Callable[[], AnyStore]) -> None:
+    def __init__(self, make: Callable[[], AnyStore], indexing: bool = False) -> None:
         self._make = make
+        self._indexing = indexing
         self.store = make()
         self.snapshot = self.store.load()
         self.store.attach(asyncio.get_running_loop())
+
+    async def written(self) -> None:
+        """Have all lines committed, and indexed where this store does that soon."""
+        await self.store.settled()
+        while self._indexing and self.store.unindexed:
+            await self.store.settled()
 
     async def restart(self) -> Snapshot:
         """End the store in order and start it anew."""
@@ -44,15 +52,17 @@ class Place:
         return self.snapshot
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "indexed"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    """A new, empty store that is loaded and attached."""
+    """A new, empty store that is loaded and attached. One kind never comes to index its lines, one does so at once."""
     memory = MemoryStore()
 
     def open_sqlite() -> AnyStore:
         database = tmp_path / "bouncer.db"
-        return Store.open(database, open_box(tmp_path / "secret.key", database))
+        pace = Pace(index=0.0 if indexing else 3600.0, expire_more=0.0)
+        return Store.open(database, open_box(tmp_path / "secret.key", database), pace=pace)
 
-    place = Place(open_sqlite if request.param == "sqlite" else lambda: memory)
+    indexing = request.param == "indexed"
+    place = Place((lambda: memory) if request.param == "memory" else open_sqlite, indexing)
     yield place
     place.store.close()

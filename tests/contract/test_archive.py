@@ -11,7 +11,8 @@ import pytest
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.errors import Unavailable
-from bouncer.model.ports import Page
+from bouncer.model.history import Expiry, Range, Search
+from bouncer.model.ports import Page, Talk
 from bouncer.model.records import Network, User
 from bouncer.store.lines import SEQ_GAP
 
@@ -123,6 +124,71 @@ async def test_a_dropped_position_is_as_if_it_had_never_been(place: Any) -> None
     place.store.drop_position(1, "desk")
     place.store.put_position(1, "desk", 1)
     assert (await place.restart()).heads[1].positions == {"desk": 1}
+
+
+async def test_lines_are_deleted_by_age_everywhere(place: Any) -> None:
+    place.store.append(1, [line(seq, "word", "#a" if seq % 3 else "#b") for seq in range(1, 2501)])
+    place.store.append(1, [Entry(2501, 1_000_500, Message.parse(b":b QUIT"), Kind.QUIT, also=("#a", "#b"))])
+    place.store.append(2, [line(1, "word")])
+    await place.written()
+    place.store.expire(Expiry(1, before=1_002_400))
+    await gone(place, 1, "#a", 2399)
+    kept = list(range(2400, 2501))
+    assert [found.seq for found in await place.store.page(Page(1, 0, 9999, 9999))] == kept
+    every = Range(1, ("#a", "#b"), 9999, 9999, kinds=set(Kind))
+    assert [found.seq for found in await place.store.lines(every) if found.kind == Kind.PRIVMSG] == kept
+    found = await place.store.search(Search((1, 2), "word", 9999))
+    assert sorted((hit.network, hit.line.seq) for hit in found) == [*((1, seq) for seq in kept), (2, 1)]
+    place.store.expire(Expiry(1))
+    await gone(place, 1, "#a", 2500)
+    await gone(place, 1, "#b", 2500)
+    assert await place.store.search(Search((1,), "word", 9)) == []
+    assert await place.store.lines(every) == []
+    place.store.append(1, [line(2600, "word")])
+    await place.written()
+    assert await place.store.targets(1, 0, 2_000_000, 9) == [Talk("#a", 1_002_600)]
+    assert [hit.line.seq for hit in await place.store.search(Search((1,), "word", 9))] == [2600]
+
+
+async def test_lines_of_one_conversation_are_deleted(place: Any) -> None:
+    place.store.append(1, [line(seq, "word", "#a" if seq % 2 else "#b") for seq in range(1, 21)])
+    place.store.append(1, [Entry(21, 5, Message.parse(b":b QUIT"), Kind.QUIT, also=("#a", "#b"))])
+    await place.written()
+    if place.store.unindexed:
+        return  # done once they are indexed
+    place.store.expire(Expiry(1, "#A", upto=15))
+    await gone(place, 1, "#a", 15)
+    place.store.expire(Expiry(1, "#nobody"))
+    place.store.expire(Expiry(1, "#b", before=6))
+    await place.store.settled()
+    while [kept.seq for kept in await place.store.lines(Range(1, ("#b",), 99, 1, kinds=set(Kind)))] == [21]:
+        await place.store.settled()
+    found = await place.store.search(Search((1,), "word", 99))
+    assert sorted(hit.line.seq for hit in found) == [2, 4, 6, 8, 10, 12, 14, 16, 17, 18, 19, 20]
+    every = Range(1, ("#a",), 99, 99, kinds=set(Kind))
+    assert [kept.seq for kept in await place.store.lines(every)] == [21, 17, 19]
+
+
+async def test_how_much_there_is_beyond_a_size(place: Any) -> None:
+    entries = [line(seq, "x" * 50, "#a" if seq % 2 else "#b") for seq in range(1, 21)]
+    size = len(entries[0].message.raw)
+    place.store.append(1, entries)
+    await place.written()
+    assert await place.store.excess(1, "", size * 20) == 0
+    assert await place.store.excess(1, "", size * 5 + 1) == 15
+    assert await place.store.excess(1, "", 0) == 20
+    assert await place.store.excess(2, "", 0) == 0
+    assert await place.store.excess(1, "#nobody", 0) == 0
+    if not place.store.unindexed:
+        assert await place.store.excess(1, "#a", size * 3) == 13
+        assert await place.store.excess(1, "#A", size * 10) == 0
+
+
+async def gone(place: Any, network: int, target: str, upto: int) -> None:
+    """Wait until a conversation has no text up to this number any more."""
+    await place.store.settled()
+    while await place.store.lines(Range(network, (target,), upto, 1)):
+        await place.store.settled()
 
 
 async def test_a_closed_store_says_so(place: Any) -> None:

@@ -81,11 +81,11 @@ async def test_case_does_not_part_a_conversation(place: Any) -> None:
     for seq, target in enumerate(("#Py[a]", "#py{a}", "#PY[A}", "", "ÄB", "äb", "x\udcff"), start=1):
         place.store.append(1, lines(seq, target=target))
     targets = [kept.target for kept in await place.store.page(Page(1, 0, 9, 9))]
-    assert targets == ["#Py[a]", "#Py[a]", "#Py[a]", "", "ÄB", "äb", "x\udcff"]
+    assert targets == ["#PY[A}", "#PY[A}", "#PY[A}", "", "ÄB", "äb", "x\udcff"]  # the newest spelling holds
     await place.restart()
     place.store.append(1, lines(8, target="#pY[a]"))
     place.store.append(2, lines(1, target="#pY[a]"))
-    assert [kept.target for kept in await place.store.page(Page(1, 7, 9, 9))] == ["#Py[a]"]
+    assert {kept.target for kept in await place.store.page(Page(1, 0, 9, 9))} == {"#pY[a]", "", "ÄB", "äb", "x\udcff"}
     assert [kept.target for kept in await place.store.page(Page(2, 0, 9, 9))] == ["#pY[a]"]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bouncer.model.history import LAST_SEQ, LINES_LIMIT, Range, Search
 from bouncer.model.ports import Page
 from bouncer.store.secrets import open_box
 from bouncer.store.sqlite import Store
@@ -94,6 +95,13 @@ async def test_killed_at_any_moment(tmp_path: Path, acknowledged: int) -> None:
             page = await store.page(Page(network, 0, heads[network].seq, 10_000_000))
             assert all(line.raw == b":b PRIVMSG #a :%d" % line.seq for line in page)
             kept = [line.seq for line in page]
+            while store.unindexed:
+                await store.settled()
+            assert [line.seq for line in await store.lines(Range(network, ("#a",), LAST_SEQ, LINES_LIMIT))] == kept[
+                :LINES_LIMIT
+            ]
+            found = await store.search(Search((network,), "", LINES_LIMIT, target="#a"))
+            assert [hit.line.seq for hit in found] == kept[::-1][:LINES_LIMIT]
             for run in runs:
                 given = run.given[network]
                 survived = [seq for seq in kept if given and given[0] <= seq <= given[-1]]

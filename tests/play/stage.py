@@ -19,6 +19,7 @@ from bouncer.core.house import House
 from bouncer.core.link import Link
 from bouncer.core.status import Phase
 from bouncer.downstream.networks import NETWORKS, NOTIFY
+from bouncer.downstream.session import ON_REQUEST
 from bouncer.irc.message import Message
 from bouncer.irc.sasl import LEAST_ITERATIONS, format_keys, scram_keys
 from bouncer.model.records import Channel, Endpoint, Network, User
@@ -27,8 +28,9 @@ from bouncer.store.memory import MemoryStore
 from bouncer.upstream.tracked import TRACKED
 
 START = 1_700_000_000.0  # 2023-11-14T22:13:20Z
-# but for those that change who comes in how, and where to
-ALL_CAPS = " ".join(row.name for row in CAPABILITIES if row.offered and row.name not in ("sasl", NETWORKS, NOTIFY))
+# but for those that change who comes in how, and where to, and who fetches what it missed
+SPECIAL_CAPS = {"sasl", NETWORKS, NOTIFY, *ON_REQUEST, "draft/event-playback", "draft/read-marker"}
+ALL_CAPS = " ".join(row.name for row in CAPABILITIES if row.offered and row.name not in SPECIAL_CAPS)
 
 
 @dataclass

@@ -128,7 +128,11 @@ async def test_what_counts_brings_it_back_and_is_shown(stage: Stage, rule: str, 
     desk = await stage.attached("alice@desk")
     upstream.says(f":bob!b@h PRIVMSG #c :{text}", ":bob!b@h PRIVMSG #c :and more")
     for device in (phone, desk):
-        device.gets(*BACK, f":bob!b@h PRIVMSG #c :{text}", ":bob!b@h PRIVMSG #c :and more")
+        assert await device.gets_soon() == [
+            *BACK,
+            f":bob!b@h PRIVMSG #c :{text}",
+            ":bob!b@h PRIVMSG #c :and more",
+        ]
     assert not channel(stage).detached
 
 
@@ -171,7 +175,7 @@ async def test_a_join_brings_it_back_while_the_network_is_away(stage: Stage) -> 
     upstream.hangs_up()
     phone.lines()
     phone.says("JOIN #c")
-    phone.gets(*BACK)
+    assert await phone.gets_soon() == list(BACK)
     upstream.welcomes()
     upstream.joins("#c", "@bob")
     phone.lines()

@@ -231,7 +231,8 @@ async def test_a_detached_channel_is_kept_from_the_screens_until_it_is_joined(st
         ":irc.example 366 alice #c :End of /NAMES list.",
     )
     upstream.says(":bob!b@h PRIVMSG #c :seen")
-    phone.gets(":bob!b@h PRIVMSG #c :seen")
+    lines = await phone.gets_soon()
+    assert [line.rpartition(" ")[2] for line in lines] == ["unseen", ":seen"]
     assert upstream.heard() == []
 
 
@@ -307,11 +308,13 @@ async def test_what_a_client_watches_is_told(stage: Stage) -> None:
 async def test_tokens_that_hold_between_the_network_and_us_only_are_not_shown(stage: Stage) -> None:
     stage.user()
     upstream = stage.upstream()
-    upstream.welcomes("alice", "CHATHISTORY=1000", "draft/CHATHISTORY=1000", "MSGREFTYPES=msgid", "NAMESX", "WHOX")
+    upstream.welcomes("alice", "CHATHISTORY=50", "draft/CHATHISTORY=50", "MSGREFTYPES=msgid", "NAMESX", "WHOX")
     lines = await (await stage.device()).gets_soon()
     (tokens,) = (line for line in lines if " 005 " in line)
     assert " WHOX" in tokens
-    assert not {"CHATHISTORY", "MSGREFTYPES", "NAMESX"} & {word.partition("=")[0] for word in tokens.split()}
+    words = set(tokens.split())
+    assert {"CHATHISTORY=1000", "MSGREFTYPES=msgid,timestamp"} <= words  # ours, not theirs
+    assert not {"CHATHISTORY=50", "draft/CHATHISTORY=50", "MSGREFTYPES=msgid", "NAMESX"} & words
     assert "draft/" not in tokens
 
 

@@ -39,10 +39,12 @@ def test_each_line_goes_where_the_rules_say(
         upstream.welcomes()
         for name in TARGETS:
             upstream.joins(name, "bob", "troll")
-        phone = await stage.attached()
+        phone = await stage.attached(caps="server-time")
         before = upstream.link.log.seq
 
-        shown, kept, away = [], 0, True
+        shown: list[str] = []
+        hidden: list[str] = []
+        kept, away = 0, True
         for who, line, target, text in said:
             ctcp = text.startswith("\x01") and (not text.startswith("\x01ACTION") or " NOTICE " in line)
             calls = who == "bob" and text in {"alice?", TEXTS[-1]}
@@ -51,12 +53,16 @@ def test_each_line_goes_where_the_rules_say(
             kept += not ctcp and target != "#secret"
             if target == "#d" and away and not ctcp and who == "bob":
                 away = not (reattach == MESSAGE or (reattach == HIGHLIGHT and calls))
+                if not away:
+                    shown += hidden
             if target != "#d" or not away:
                 shown.append(line)
+            elif not ctcp:
+                hidden.append(line)
         for start in range(0, len(said), size):
             upstream.says(*(line for _, line, _, _ in said[start : start + size]))
 
-        got = [line for line in phone.lines() if "!x@h" in line]
+        got = [line.partition(" ")[2] for line in await phone.gets_soon() if "!x@h" in line]
         assert got == shown
         assert upstream.link.log.seq - before == kept
         await stage.desk.close()

@@ -9,6 +9,7 @@ import pytest
 
 from bouncer.model.errors import Unavailable
 from bouncer.model.ports import Kept, Page, Seen
+from bouncer.store.memory import MemoryStore
 from tests.play.stage import Device, Stage
 
 
@@ -33,7 +34,7 @@ class Hasher:
         return bool(password_hash) and password_hash == password
 
 
-class BrokenHistory:
+class BrokenHistory(MemoryStore):
     async def page(self, question: Page) -> list[Kept]:
         raise RuntimeError("boom")
 

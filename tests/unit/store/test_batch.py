@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
+from bouncer.model.history import Expiry
 from bouncer.model.records import Network, User
 from bouncer.store.batch import Batch
 
@@ -75,3 +76,19 @@ def test_what_an_older_batch_has_left_comes_first() -> None:
     newer.follow(older)
     assert newer.users == {1: [with_networks(1), with_networks(2)]}
     assert newer.positions == {(1, "phone"): 3, (1, "desk"): 2}
+
+
+def test_markers_and_deletions_survive_a_batch_that_failed() -> None:
+    older, newer = Batch(), Batch()
+    older.add_marker(1, "#a", 5)
+    older.add_marker(1, "#a", 4)
+    older.add_marker(1, "#b", 1)
+    older.add_expiry(Expiry(1))
+    newer.add_marker(1, "#a", 3)
+    newer.add_marker(1, "#b", 2)
+    newer.add_expiry(Expiry(1))
+    newer.add_expiry(Expiry(2))
+    assert not older.empty
+    newer.follow(older)
+    assert newer.markers == {(1, "#a"): 5, (1, "#b"): 2}
+    assert newer.expiries == [Expiry(1), Expiry(2)]

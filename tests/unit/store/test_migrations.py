@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from bouncer.model.entry import Kind
 from bouncer.model.errors import Refused
-from bouncer.model.ports import Page
+from bouncer.model.history import LAST_SEQ, Mark, Range, Search
+from bouncer.model.ports import Page, Talk
 from bouncer.model.records import Channel, Endpoint, Network, SaslLogin, User
 from bouncer.store.database import connect
 from bouncer.store.migrations import APPLICATION_ID, migrate, read_scripts, schema_of
 from bouncer.store.secrets import KEY_SIZE, Box
 from bouncer.store.sqlite import Store
+from bouncer.store.writer import Pace
 
 DUMPS = Path(__file__).parent / "dumps"  # one database of each released schema, as SQL; sealed with a key of zeros
 FIRST = {1: "CREATE TABLE a (x); INSERT INTO a VALUES (1);"}
@@ -92,7 +95,7 @@ def released(request: pytest.FixtureRequest, connection: sqlite3.Connection, pat
 
 
 async def test_every_released_schema_can_be_brought_up_to_date(released: Path) -> None:
-    store = Store.open(released, Box(bytes(KEY_SIZE)))
+    store = Store.open(released, Box(bytes(KEY_SIZE)), pace=Pace(index=0.0))
     try:
         snapshot = store.load()
         network = Network(
@@ -111,5 +114,13 @@ async def test_every_released_schema_can_be_brought_up_to_date(released: Path) -
             (1, "#a", b"@msgid=x :bob!b@host PRIVMSG #a :one"),
             (3, "#a", b":bob!b@host PRIVMSG #A :three \xff"),
         ]
+        for _ in "before", "after":
+            kept = await store.lines(Range(1, ("#A",), LAST_SEQ, 10, kinds=set(Kind)))
+            assert [line.seq for line in kept] == [1, 2, 3]
+            assert await store.find(1, "x") == Mark(1_790_000_000_001, 1)
+            assert [found.line.seq for found in await store.search(Search((1,), "thr*", 10))] == [3]
+            assert await store.targets(1, 0, LAST_SEQ, 10) == [Talk("#a", 1_790_000_000_003)]
+            while store.unindexed:  # lines from before there was an index
+                await store.settled()
     finally:
         store.close()

@@ -226,7 +226,7 @@ async def test_what_was_removed_is_deleted_after_thirty_days_in_portions(
     page = await store.page(Page(2, 0, 100, 100))
     assert [kept.target for kept in page] == ["#a"] * 35
     store.append(2, entries(36, target="#A"))
-    assert [kept.target for kept in await store.page(Page(2, 35, 100, 100))] == ["#a"]
+    assert [kept.target for kept in await store.page(Page(2, 35, 100, 100))] == ["#A"]
     store.close()
     left = {
         table: count(path, table) for table in ("users", "networks", "channels", "messages", "targets", "positions")

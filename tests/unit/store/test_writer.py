@@ -11,6 +11,7 @@ from bouncer.model.entry import Entry, Kind
 from bouncer.model.errors import Unavailable
 from bouncer.model.records import User
 from bouncer.store.batch import Batch
+from bouncer.store.indexer import INDEX_ROWS
 from bouncer.store.writer import BATCH_ROWS, UNDURABLE_BYTES, UNDURABLE_LINES, Pace, Writer
 
 # nothing here waits for a time: either it comes at once, or it must be asked for
@@ -28,6 +29,9 @@ class Disk:
         self.attempts = 0
         self.syncs = 0
         self.portions = 0
+        self.unindexed = 0
+        self.indexed: list[int] = []  # how many lines waited at each portion of the index
+        self.index_problem: Exception | None = None
         self.closed = False
         self.attempted: Callable[[], object] = lambda: None
         self.gate = threading.Event()
@@ -40,6 +44,14 @@ class Disk:
         if self.problem is not None:
             raise self.problem
         self.batches.append(batch)
+        self.unindexed += batch.rows
+
+    def index(self) -> bool:
+        if self.index_problem is not None:
+            raise self.index_problem
+        self.indexed.append(self.unindexed)
+        self.unindexed = max(0, self.unindexed - 1000)
+        return self.unindexed > 0
 
     def sync(self) -> None:
         if self.sync_problem is not None:
@@ -307,3 +319,44 @@ async def test_portions_are_deleted_until_none_is_left(make: Make) -> None:
     while disk.portions:
         await writer.settled()
     assert disk.portions == 0
+
+
+async def test_lines_are_indexed_in_portions_until_none_is_left(make: Make) -> None:
+    writer, disk, _ = make(Pace(gather=0.0, index=0.0))
+    writer.append(1, lines(*range(1, 2501)))
+    await writer.settled()
+    while writer.unindexed:
+        await writer.settled()
+    assert [waiting for waiting in disk.indexed if waiting] == [2500, 1500, 500]
+
+
+async def test_few_lines_wait_to_be_indexed_with_more(make: Make) -> None:
+    writer, disk, _ = make(Pace(gather=0.0, index=3600.0))
+    await writer.settled()
+    await writer.settled()  # the look at the start is over
+    looked = len(disk.indexed)
+    writer.append(1, lines(*range(1, INDEX_ROWS)))
+    for _ in range(3):
+        await writer.settled()
+    assert (len(disk.indexed), writer.unindexed) == (looked, INDEX_ROWS - 1)
+    writer.append(1, lines(INDEX_ROWS))
+    while writer.unindexed:
+        await writer.settled()
+    assert disk.indexed[looked] == INDEX_ROWS
+
+
+async def test_an_index_that_fails_is_no_failing_store(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    writer, disk, news = make(Pace(gather=0.0, index=0.0, index_again=0.0))
+    disk.index_problem = OSError("no index")
+    writer.append(1, lines(1))
+    await writer.settled()
+    writer.append(1, lines(2))
+    await writer.settled()
+    await writer.settled()
+    assert disk.seqs == [1, 2]
+    assert (writer.unindexed, writer.undurable) == (2, 0)
+    assert caplog.text.count("lines can't be indexed now") == 1
+    disk.index_problem = None
+    while writer.unindexed:
+        await writer.settled()
+    assert news.failing.empty()

@@ -1,0 +1,87 @@
+"""What may be asked of the history: questions as values.
+
+Owns their shapes. Must not know who answers them, nor how (the port is History, in ports.py).
+
+The order of history is (time, seq): a network's own times need not follow the order in which its lines came, and many
+lines share a millisecond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bouncer.model.entry import TEXT_KINDS
+
+LINES_LIMIT = 10_000  # lines in one answer, whatever was asked: some 2 MB, and a reader's thread for 50 ms
+LAST_SEQ = (1 << 63) - 1  # above every number that is given
+
+
+class Mark(NamedTuple):
+    """A place in the order of a network's lines, as a bound: that of a line, or between two.
+
+    ``Mark(time, 0)`` is before all lines of that millisecond, ``Mark(time, LAST_SEQ)`` after them.
+    """
+
+    time: int  # milliseconds since 1970 UTC
+    seq: int
+
+
+class Spot(NamedTuple):
+    """A place in the order of the lines of several networks."""
+
+    time: int
+    network: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The lines of one conversation between two places, both excluded: ``limit`` at most, from the oldest or from the
+    newest on.
+
+    ``targets`` are names as anybody may spell them; several if a conversation went on under several (a private one,
+    over changes of nick). ``upto`` is the log's last number when this was asked: what came after is left out, and
+    what is not yet committed is waited for.
+    """
+
+    network: int
+    targets: tuple[str, ...]
+    upto: int
+    limit: int
+    after: Mark | None = None
+    before: Mark | None = None
+    newest: bool = False
+    kinds: Set[int] = TEXT_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Lines that are kept no longer: of one conversation, or of a whole network if ``target`` is "". Those before a
+    time (milliseconds), and of them those up to a number. Of one conversation, lines not indexed yet stay."""
+
+    network: int
+    target: str = ""
+    before: int | None = None
+    upto: int = LAST_SEQ
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Lines of text that have all of these words, of several networks, newest first.
+
+    ``text``: words; ``"words in quotes"`` that follow each other; ``wor*`` for what begins so. Case and accents make
+    no difference. Languages without spaces are found by any part. What was said by ``sender`` (a nick) or in
+    ``target`` alone; between ``after`` and ``before`` (milliseconds, both excluded). ``older`` is the last line of
+    the page before, to go on from. A question without text, sender and target has no answer.
+    """
+
+    networks: tuple[int, ...]
+    text: str
+    limit: int
+    target: str = ""
+    sender: str = ""
+    after: int | None = None
+    before: int | None = None
+    older: Spot | None = None

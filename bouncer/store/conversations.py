@@ -1,0 +1,166 @@
+"""Reading conversations: their lines in order of (time, seq), where a msgid stands, which there are, up to when they
+were read.
+
+Owns the questions to the order index, and to the lines that are not in it yet. Must not know threads.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Mapping
+
+from bouncer.irc.casemap import DEFAULT_FOLD
+from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.history import LINES_LIMIT, Mark, Range
+from bouncer.model.log import message_ids
+from bouncer.model.ports import Kept, Page, Talk
+from bouncer.store.index_words import msgid_mark, query, row_of
+from bouncer.store.packed import name_of, packed, unpack
+from bouncer.store.values import from_column, to_column
+
+NAMES_LIMIT = 50  # names of one conversation: a nick that changes more often is nobody's friend
+LONGEST = 1 << 62  # bounds beyond it are as good as none, and fit into the database
+
+_TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
+_OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
+# the mark below which lines are in the index
+UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
+_COLUMNS = ("seq", "time", "kind", "hex(name)", "hex(device)", "boot", "hex(raw)")
+_FROM_LINES = (
+    "SELECT m.seq, m.time, m.kind, coalesce(t.name, '') AS name, m.device, m.boot, m.raw FROM {source} "
+    "CROSS JOIN messages AS m ON m.network = :network AND m.seq = chosen.seq "
+    "LEFT JOIN targets AS t ON t.id = m.target ORDER BY m.time, m.seq"
+)
+
+
+def clamped(limit: int) -> int:
+    """A limit as it is granted."""
+    return max(0, min(limit, LINES_LIMIT))
+
+
+def bounded(value: int) -> int:
+    """A number that the database can hold."""
+    return max(-LONGEST, min(value, LONGEST))
+
+
+def target_ids(connection: sqlite3.Connection, network: int, names: tuple[str, ...]) -> list[int]:
+    """The rows of those of these targets that were ever seen."""
+    folded = [to_column(name) for name in dict.fromkeys(DEFAULT_FOLD(name) for name in names[:NAMES_LIMIT])]
+    rows = connection.execute(
+        f"SELECT id FROM targets WHERE network = ? AND folded IN ({','.join('?' * len(folded))})", (network, *folded)
+    )
+    return [row[0] for row in rows]
+
+
+def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
+    """The lines that the question asks for, in one picture of the database."""
+    targets = target_ids(connection, question.network, question.targets)
+    kinds = ",".join(str(int(kind)) for kind in question.kinds)
+    limit = clamped(question.limit)
+    if not targets or not kinds or not limit:
+        return []
+    after, before = question.after or Mark(-LONGEST, 0), question.before or Mark(LONGEST, 0)
+    values = {
+        "network": question.network,
+        "upto": bounded(question.upto),
+        "limit": limit,
+        "after": bounded(after.time),
+        "after_seq": bounded(after.seq),
+        "before": bounded(before.time),
+        "before_seq": bounded(before.seq),
+    }
+    bounds = (
+        "time >= :after AND time <= :before AND (time, seq) > (:after, :after_seq) "
+        f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND kind IN ({kinds})"
+    )
+    order = "ORDER BY time DESC, seq DESC LIMIT :limit" if question.newest else "ORDER BY time, seq LIMIT :limit"
+    from_index = "SELECT * FROM (SELECT time, seq FROM places WHERE target = {} AND {} {})"
+    parts = [from_index.format(target, bounds, order) for target in targets]
+    parts.append(
+        f"SELECT time, seq FROM messages WHERE network = :network AND seq > {UNINDEXED} AND {bounds} "
+        f"AND target IN ({','.join(map(str, targets))})"
+    )
+    source = f"(SELECT time, seq FROM ({' UNION '.join(parts)}) {order}) AS chosen"
+    rows = unpack(connection, packed(_COLUMNS, _FROM_LINES.format(source=source)), values)
+    return [_kept(row) for row in rows]
+
+
+def read_page(connection: sqlite3.Connection, question: Page) -> list[Kept]:
+    """The lines that the question asks for, in order of seq."""
+    rows = unpack(
+        connection,
+        packed(
+            _COLUMNS,
+            "SELECT m.seq, m.time, m.kind, coalesce(t.name, '') AS name, m.device, m.boot, m.raw FROM messages AS m "
+            "LEFT JOIN targets AS t ON t.id = m.target WHERE m.network = ? AND m.seq > ? AND m.seq <= ? "
+            f"AND m.kind IN ({_TEXT}) ORDER BY m.seq LIMIT ?",
+        ),
+        (question.network, question.after, question.upto, question.limit),
+    )
+    return [_kept(row) for row in rows]
+
+
+def read_each(connection: sqlite3.Connection, network: int, seqs: list[int]) -> dict[int, Kept]:
+    """Lines by their numbers."""
+    source = f"(SELECT value AS seq FROM json_each('[{','.join(map(str, seqs))}]')) AS chosen"
+    rows = unpack(connection, packed(_COLUMNS, _FROM_LINES.format(source=source)), {"network": network})
+    return {line.seq: line for line in map(_kept, rows)}
+
+
+def read_place(connection: sqlite3.Connection, network: int, msgid: str) -> Mark | None:
+    """Where the first line with this msgid stands."""
+    ours = _OURS.fullmatch(msgid)
+    if ours is not None and msgid.startswith(message_ids(int(ours[1], 16), network)):
+        found = connection.execute(
+            "SELECT time, seq FROM messages WHERE network = ? AND seq = ? AND boot = ? AND msgid = ''",
+            (network, int(ours[3], 16), int(ours[1], 16)),
+        ).fetchone()
+        if found is not None:
+            return Mark(*found)
+    if not msgid:
+        return None
+    data = msgid.encode("utf-8", "surrogateescape")
+    found = connection.execute(
+        "SELECT time, seq FROM (SELECT m.time, m.seq FROM words CROSS JOIN messages AS m "
+        "ON m.network = :network AND m.seq = words.rowid - :first "
+        "WHERE words MATCH :query AND words.rowid BETWEEN :first AND :last AND m.msgid = :msgid "
+        "UNION ALL SELECT time, seq FROM messages "
+        f"WHERE network = :network AND seq > {UNINDEXED} AND msgid = :msgid) ORDER BY seq LIMIT 1",
+        {
+            "network": network,
+            "first": row_of(network, 0),
+            "last": row_of(network + 1, 0) - 1,
+            "query": query((), [msgid_mark(data)]),
+            "msgid": to_column(msgid),
+        },
+    ).fetchone()
+    return None if found is None else Mark(*found)
+
+
+def read_targets(connection: sqlite3.Connection, network: int, after: int, before: int, limit: int) -> list[Talk]:
+    """The conversations whose latest line of text was said between two times, the earliest first."""
+    rows = unpack(
+        connection,
+        packed(
+            ("hex(name)", "latest"),
+            "SELECT * FROM (SELECT t.name, max(coalesce(t.latest, tail.time), coalesce(tail.time, t.latest)) AS latest "
+            "FROM targets AS t LEFT JOIN (SELECT target, max(time) AS time FROM messages "
+            f"WHERE network = :network AND seq > {UNINDEXED} AND kind IN ({_TEXT}) GROUP BY target) AS tail "
+            "ON tail.target = t.id WHERE t.network = :network) WHERE latest > :after AND latest < :before "
+            "ORDER BY latest DESC, name DESC LIMIT :limit",
+        ),
+        {"network": network, "after": bounded(after), "before": bounded(before), "limit": clamped(limit)},
+    )
+    return [Talk(name_of(name), int(latest)) for name, latest in rows][::-1]
+
+
+def read_markers(connection: sqlite3.Connection, network: int) -> Mapping[str, int]:
+    """Up to when each conversation was read."""
+    rows = connection.execute("SELECT name, time FROM markers WHERE network = ?", (network,))
+    return {from_column(name): time for name, time in rows}
+
+
+def _kept(row: list[str]) -> Kept:
+    seq, time, kind, name, device, boot, raw = row
+    return Kept(int(seq), int(time), int(kind), name_of(name), name_of(device), int(boot), bytes.fromhex(raw))

@@ -1,0 +1,63 @@
+"""What the word index holds of a line: its words, and marks that no word can be.
+
+Owns the form of these marks and the questions made of them. Must not know when lines are indexed, nor what a word is.
+
+The index is an FTS5 table without content, whose tokenizer `ascii` takes runs of ASCII letters, digits and anything
+beyond ASCII as words. Marks begin with a character for private use, which no derived word contains.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from zlib import crc32
+
+from bouncer.store.words import WORDS_FORM, Said, Term
+
+INDEX_FORM = WORDS_FORM << 8 | 1  # what is in the database's words_form
+
+SEQ_BITS = 40  # of a rowid; the network's id is above
+SEQ_MASK = (1 << SEQ_BITS) - 1
+
+LATE = "\ue004"  # the line is older than one before it
+
+_SIMPLE = re.compile(r"[0-9a-z]+")
+
+
+def row_of(network: int, seq: int) -> int:
+    """The row of a line in the index."""
+    return network << SEQ_BITS | seq
+
+
+def target_mark(target: int) -> str:
+    """Belongs to this conversation (the id of its row)."""
+    return f"\ue001{target}"
+
+
+@lru_cache(4096)  # senders repeat
+def sender_mark(sender: str) -> str:
+    """Was said by this folded nick."""
+    if _SIMPLE.fullmatch(sender):
+        return f"\ue002{sender}"
+    return f"\ue005{sender.encode('utf-8', 'surrogateescape').hex()}"
+
+
+def msgid_mark(msgid: bytes) -> str:
+    """Has this msgid, or one that looks like it: who asks must compare. Whole msgids would double the index."""
+    return f"\ue003{crc32(msgid):08x}"
+
+
+def document(said: Said | None, target: int, msgid: bytes, *, late: bool) -> str:
+    """What is indexed of a line: ``said`` is None if it is no text. Empty if nothing is."""
+    marks = msgid_mark(msgid) if msgid else ""
+    if said is None:
+        return marks
+    return f"{LATE if late else ''} {marks} {target_mark(target)} {sender_mark(said.sender)} {said.words}"
+
+
+def query(terms: Sequence[Term], marks: Sequence[str]) -> str:
+    """The question for lines that have all of these."""
+    asked = [f'"{mark}"' for mark in marks]
+    asked += [f'"{" ".join(term.words)}"{"*" if term.prefix else ""}' for term in terms]
+    return " AND ".join(asked)

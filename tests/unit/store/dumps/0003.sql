@@ -1,0 +1,120 @@
+BEGIN TRANSACTION;
+CREATE VIRTUAL TABLE words USING fts5 (said, content = '', columnsize = 0, tokenize = 'ascii');
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('boot',1);
+INSERT INTO meta VALUES ('check',X'3CAFCACE97C4BC1ECFFD2E2EBC87916E26A37B4E0F160B9DA0C804AC3EF947A83E02CF');
+INSERT INTO meta VALUES ('next_network',2);
+INSERT INTO meta VALUES ('next_user',2);
+INSERT INTO meta VALUES ('words_form',257);
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL, -- JSON
+    secrets BLOB NOT NULL, -- sealed JSON
+    deleted_at INTEGER -- NULL while the user exists
+);
+INSERT INTO users VALUES (1,'alice','{"certificates": [], "admin": true, "enabled": true, "nick": "", "realname": "", "timezone": "UTC", "first_helping": 1000, "limits": {"networks": 0, "devices": 0}, "highlights": [], "ignore": []}',X'44A2CE625F41336404CBD4676971AA6987F9E793DF004B88A550690A5568C29600D5FEC4EFC884A3B9FD394990EB4116C973F6F2BF7CD05832B2CBAC8846ADA28CB40B7AE8695B1F0CD64E740766CA0E16',NULL);
+CREATE TABLE networks (
+    id INTEGER PRIMARY KEY,
+    user INTEGER NOT NULL,
+    place INTEGER NOT NULL, -- the order in which its user has them
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    secrets BLOB NOT NULL,
+    deleted_at INTEGER
+);
+INSERT INTO networks VALUES (1,1,0,'libera','{"servers": [{"host": "irc.example.org", "port": 6697, "tls": true}], "enabled": true, "nick": "", "alternative_nicks": [], "ident": "", "realname": "", "tls_fingerprint": "", "bind": "", "encoding": "utf-8", "regain": "watch", "away": "", "away_text": "", "quit_message": "", "ignore": [], "unlogged": [], "flood": {"burst": 5, "every": 2.0}}',X'95B4D0C263CE1DD801960099973B97A4F3807A7501E2DED1D62C35AB87F5E7FE8B9D68EDD3BB0AC944439C39206CC572CFC436F161BA625F03D23B3DD1BDEE026B6C6CC93C83C0F64BD636F0A8C3483CD3D64D24182CC8E02C822EA2A8C2789503253CE8A119D32FD8845FA47EEF52042B0EBA7526D0120655C3B9AD126A320346CB5935BCCB274EA53D9DDFE5A084A778B8E1E00CB34BC136C07D01DD5EA93B4272717FF46864330B38FF88495330728722AB79BDE9143C99D7255CD8970674EADCF77613',NULL);
+CREATE TABLE channels (
+    network INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    key BLOB NOT NULL, -- sealed; empty without a key
+    detached INTEGER NOT NULL, settings TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (network, place)
+) WITHOUT ROWID;
+INSERT INTO channels VALUES (1,0,'#a',X'825E1197F5674EB7179A709030D54C18055C47EB7658EED9851C36CAE355F92994BBE42B67A0923EEA09',1,'{}');
+INSERT INTO channels VALUES (1,1,X'23636166E9',X'',0,'{}');
+CREATE TABLE heads (
+    network INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE targets (
+    id INTEGER PRIMARY KEY,
+    network INTEGER NOT NULL,
+    folded TEXT NOT NULL,
+    name TEXT NOT NULL, latest INTEGER, -- as it was first spelled
+    UNIQUE (network, folded)
+);
+INSERT INTO targets VALUES (1,1,'#a','#a',1790000000003);
+CREATE TABLE messages (
+    network INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    kind INTEGER NOT NULL, -- of bouncer.model.entry.Kind
+    target INTEGER NOT NULL, -- 0: the line belongs to no conversation
+    device TEXT NOT NULL,
+    boot INTEGER NOT NULL,
+    msgid TEXT NOT NULL, -- the network's own, or empty
+    raw BLOB NOT NULL,
+    PRIMARY KEY (network, seq)
+) WITHOUT ROWID;
+INSERT INTO messages VALUES (1,1,1790000000001,1,1,'',1,'x',X'406D736769643D78203A626F62216240686F737420505249564D5347202361203A6F6E65');
+INSERT INTO messages VALUES (1,2,1790000000002,4,1,'',1,'',X'3A626F62216240686F7374204A4F494E202361');
+INSERT INTO messages VALUES (1,3,1790000000003,1,1,'',1,'',X'3A626F62216240686F737420505249564D5347202341203A746872656520FF');
+CREATE TABLE positions (
+    network INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (network, device)
+) WITHOUT ROWID;
+INSERT INTO positions VALUES (1,'phone',2,1790000000);
+CREATE TABLE indexed (
+    network INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    newest INTEGER NOT NULL
+);
+INSERT INTO indexed VALUES (1,3,1790000000003);
+CREATE TABLE places (
+    target INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    PRIMARY KEY (target, time, seq)
+) WITHOUT ROWID;
+INSERT INTO places VALUES (1,1790000000001,1,1);
+INSERT INTO places VALUES (1,1790000000002,2,4);
+INSERT INTO places VALUES (1,1790000000003,3,1);
+DELETE FROM words_data;
+INSERT INTO words_data VALUES (1,X'0207');
+INSERT INTO words_data VALUES (10,X'000000030101000001010101');
+INSERT INTO words_data VALUES (137438953473,X'0000005504306F6E65A08080808001020501057468726565A0808080800302040104EE808131A080808080010203020202030482626F62A0808080800102040202030309833863646331363833A080808080010202040D0F1111');
+DELETE FROM words_idx;
+INSERT INTO words_idx VALUES (1,X'',2);
+DELETE FROM words_config;
+INSERT INTO words_config VALUES ('automerge',0);
+INSERT INTO words_config VALUES ('crisismerge',1000);
+INSERT INTO words_config VALUES ('usermerge',8);
+INSERT INTO words_config VALUES ('version',4);
+CREATE TABLE milestones (
+    network INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (network, time)
+) WITHOUT ROWID;
+INSERT INTO milestones VALUES (1,1790000000003,3);
+CREATE TABLE markers (
+    network INTEGER NOT NULL,
+    folded TEXT NOT NULL,
+    name TEXT NOT NULL, -- as last put
+    time INTEGER NOT NULL,
+    PRIMARY KEY (network, folded)
+) WITHOUT ROWID;
+INSERT INTO markers VALUES (1,'#a','#a',1790000000000);
+CREATE INDEX networks_of_user ON networks (user);
+COMMIT;
+PRAGMA application_id = 1651401586;
+PRAGMA user_version = 3;
