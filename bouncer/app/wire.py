@@ -93,7 +93,7 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
         """What the process knows of itself."""
 
         def facts(self) -> Facts:
-            return Facts(__version__, True, started, listeners.addresses, store.undurable, 0)
+            return Facts(__version__, True, started, listeners.addresses, store.undurable, store.unindexed)
 
     def context(actor: Actor) -> Context:
         return Context(house, store, passwords, certs, upstreams, Process(), actor, time.time(), store, store)
