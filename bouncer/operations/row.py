@@ -116,6 +116,7 @@ class Operation:
     left_out: LeftOut = LeftOut.REFUSED
     keys: tuple[Key, ...] = ()
     rest: str = ""
+    mixes: bool = False  # the other keys may stand among the words of ``rest``, which may then be left out
     reads: bool = False
     here: bool = True  # false: on the command line only
 

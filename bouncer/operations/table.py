@@ -17,6 +17,7 @@ from bouncer.operations import (
     networks,
     overview,
     recover,
+    search,
     tokens,
     traffic,
     users,
@@ -38,6 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *tokens.OPERATIONS,
     *logins.OPERATIONS,
     *certs.OPERATIONS,
+    *search.OPERATIONS,
     *broadcast.OPERATIONS,
     *whole.OPERATIONS,
 )

@@ -76,7 +76,7 @@ def values_text(row: Operation) -> str:
     """What stands behind the object, as usage lines write it."""
     if row.rest:
         key = row.key(row.rest)
-        return f"{row.rest.upper()}{' ...' if key is not None and key.many else ''}"
+        return f"{row.rest.upper()}{' ...' if key is not None and key.many else ''}{' [KEY=VALUE ...]' * row.mixes}"
     switches = switches_of(row)
     return "[KEY=VALUE ...]" if any(key not in switches and key.name != FILE for key in row.keys) else ""
 

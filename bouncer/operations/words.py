@@ -139,6 +139,8 @@ def _names_object(context: Context, row: Operation, words: Sequence[str]) -> boo
 
 def _rest_of(context: Context, row: Operation, words: Sequence[str]) -> dict[str, Any]:
     key = row.key(row.rest)
+    if row.mixes and words:
+        return values_of(context, row, _gathered(row, words))
     if words and _is_pair_of(row, words[0]):
         found = values_of(context, row, words)
     elif words and key is not None:
@@ -148,6 +150,15 @@ def _rest_of(context: Context, row: Operation, words: Sequence[str]) -> dict[str
     if not found.get(row.rest):
         raise Refused(f"{row.words} needs {row.rest}, as in: {example_of(row, context.actor.is_machine)}")
     return found
+
+
+def _gathered(row: Operation, words: Sequence[str]) -> list[str]:
+    """The words as pairs: those that are none are the value of ``rest``, in quotes again what was typed in quotes."""
+    text = " ".join(
+        f'"{word}"' if " " in word and '"' not in word else word for word in words if not _is_pair_of(row, word)
+    )
+    pairs = [word for word in words if _is_pair_of(row, word)]
+    return [f"{row.rest}={text}", *pairs] if text else pairs
 
 
 def _is_pair_of(row: Operation, word: str) -> bool:
