@@ -16,7 +16,7 @@ from bouncer.core.link import Link
 from bouncer.core.lobby import Lobby
 from bouncer.downstream.session import FAULT, Session
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.history import LINES_LIMIT
+from bouncer.model.history import LINES_LIMIT, Search
 from bouncer.model.ports import History, Page
 from bouncer.model.questions import (
     AddNetwork,
@@ -51,6 +51,7 @@ class Desk:
             Lines: self._lines,
             Talks: self._talks,
             Unread: self._unread,
+            Search: self._search,
             ServiceLine: self._service_line,
             ListNetworks: self._networks,
             AddNetwork: self._add_network,
@@ -88,6 +89,9 @@ class Desk:
 
     async def _talks(self, session: Session, question: Talks) -> object:
         return await self._history.targets(question.network, question.after, question.before, LINES_LIMIT)
+
+    async def _search(self, session: Session, question: Search) -> object:
+        return [hit.line for hit in reversed(await self._history.search(question))]
 
     async def _service_line(self, session: Session, line: ServiceLine) -> object:
         actor = _actor(session)

@@ -72,4 +72,5 @@ CAPABILITIES = (
     Capability("znc.in/batch", hides=frozenset({"BATCH"})),
     Capability("soju.im/bouncer-networks"),
     Capability("soju.im/bouncer-networks-notify", hides=frozenset({"BOUNCER"})),
+    Capability("soju.im/search"),
 )

@@ -14,6 +14,7 @@ from bouncer.downstream.chathistory import chathistory
 from bouncer.downstream.dispatch import Command
 from bouncer.downstream.markread import markread
 from bouncer.downstream.place import Attached
+from bouncer.downstream.search import search
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
 from bouncer.model.questions import ServiceLine
@@ -209,6 +210,7 @@ COMMANDS = MappingProxyType(
         "CHATHISTORY": Command(chathistory, 1),
         "MARKREAD": Command(markread),
         "PLAYBACK": Command(_playback),
+        "SEARCH": Command(search, 1),
         "ZNC": Command(_znc, 1),
     }
 )

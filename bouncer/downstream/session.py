@@ -277,7 +277,7 @@ class Session:
         self._regulate()
 
     def history(self, rows: Sequence[Kept], frame: Frame) -> None:
-        """Answer with lines of one conversation out of the store."""
+        """Answer with lines out of the store, of one conversation or (with no target in the frame) of several."""
         self.reply_lines(self._replay.excerpt(self, rows, frame))
 
     def batch(self, messages: Sequence[Message], frame: Frame) -> None:
