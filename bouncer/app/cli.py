@@ -238,7 +238,7 @@ def _flag(key: Key) -> click.Option:
 
 def _help(row: Operation) -> str:
     parts = [f"{row.summary[:1].upper()}{row.summary[1:]}. {row.teaches}"]
-    if row.verb and row.keys:
+    if (row.verb or row.mixes) and row.keys:
         parts.append("\b\n" + "\n".join(key_line(key) for key in row.keys))
     # \b: click leaves these lines as they are
     parts.append("\b\n" + "\n".join(f"{SHELL.prefix}{filled(example, True)}" for example in row.examples))

@@ -1,8 +1,6 @@
 """Searching from a client: the ``SEARCH`` command (soju.im/search).
 
 Owns its attributes and its errors. Must not know how words are found, nor how lines are written.
-
-https://codeberg.org/emersion/soju/src/branch/master/doc/ext/search.md
 """
 
 from __future__ import annotations
