@@ -20,6 +20,7 @@ from peers.waiting import eventually, free_port, ticks
 RATE = 2000  # connections per second
 SECONDS = 10
 PROBE_EVERY = 0.01  # seconds between two lines whose way is timed
+HELD_LIMIT = 8  # wrong answers of one address that are held back for a while
 P99_LIMIT = 0.020  # seconds
 GROWTH_LIMIT = 8 << 20  # bytes that may stay in use
 
@@ -100,7 +101,7 @@ async def test_a_flood_of_wrong_passwords(start_network: Callable[[str], Awaitab
     told = json.loads(out)
     print(f"p99 {quiet * 1000:.1f} ms before, {busy * 1000:.1f} ms in the flood; {told}")
     assert told["made"] + told["held"] >= RATE * SECONDS * 0.95, "the flood was none"
-    assert told["open"] == 0, "some were left without an answer"
+    assert told["open"] <= HELD_LIMIT, "some were left without an answer"
     assert busy < P99_LIMIT, busy
     again = await Member.attach(bouncer.port, "again", "alice/net@again", PASSWORD, nick="alice")
     await bouncer.durable()

@@ -1,6 +1,6 @@
 """One bouncer, 50 users with three networks each, three devices of each on every network: an hour's traffic in minutes.
 
-Sixty rounds stand for sixty minutes. In each, people on the networks and the users' devices talk, ask, come and go.
+Forty rounds stand for sixty minutes. In each, people on the networks and the users' devices talk, ask, come and go.
 At the end every device has exactly what its networks said, in order; no answer has reached one that did not ask; and
 the process is no larger than it was after the first rounds.
 """
@@ -21,8 +21,8 @@ from peers.waiting import eventually
 
 USERS = 50
 GROUPS = 10
-ROUNDS = 60
-WARM = 20  # rounds after which everything that grows with use has its size
+ROUNDS = 40
+WARM = 14  # rounds after which everything that grows with use has its size
 LINES = 24  # of other people, per network and round
 OWN = 12  # of users' devices, per network and round
 QUESTIONS = 20  # per network and round

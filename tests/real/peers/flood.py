@@ -14,7 +14,7 @@ from collections import Counter
 LOGIN = b"PASS alice/net@flood:wrong\r\nNICK alice\r\nUSER alice 0 * :flood\r\n"
 TICK = 0.005  # seconds between two groups of connects
 OPEN_LIMIT = 900  # connections at once: under the descriptors that a process has
-GRACE = 30.0  # seconds after the last connect in which answers are still read: a wrong one may be held back for 25
+GRACE = 5.0  # seconds after the last connect in which answers are still read
 
 
 class Flood:
