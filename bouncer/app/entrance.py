@@ -222,7 +222,7 @@ class Entrance:
 
     def _tell(self, user_id: int, text: str) -> None:
         """Tell a user's clients what happened at the door."""
-        account = next((each for each in self._house.accounts.values() if each.user.id == user_id), None)
+        account = self._house.account_of(user_id)
         for session in account.sessions if account is not None else ():
             session.reply(note(session.nick, text))
 

@@ -75,6 +75,10 @@ class House:
         """The account of that name, in any case, or None."""
         return self.accounts.get(fold_name(name))
 
+    def account_of(self, user_id: int) -> Account | None:
+        """The account of the user with that id, whatever its name is now, or None."""
+        return next((each for each in self.accounts.values() if each.user.id == user_id), None)
+
     def users(self) -> list[User]:
         """All users as they are now."""
         return [account.user for account in self.accounts.values()]
@@ -85,7 +89,7 @@ class House:
 
     def replace(self, user: User) -> None:
         """Let a user be as given: new, or in place of the one with that id. Links follow the networks by their ids."""
-        account = next((each for each in self.accounts.values() if each.user.id == user.id), None)
+        account = self.account_of(user.id)
         if account is None:
             account = Account(user, Lobby(user, self._hostname, self._version, self._timers))
         else:
@@ -110,7 +114,7 @@ class House:
 
     def remove(self, user_id: int) -> None:
         """End an account and all that is attached to it."""
-        account = next((each for each in self.accounts.values() if each.user.id == user_id), None)
+        account = self.account_of(user_id)
         if account is None:
             return
         del self.accounts[fold_name(account.user.name)]
