@@ -12,7 +12,7 @@ import re
 import zoneinfo
 from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bouncer.irc.encoding import usable_encoding
 from bouncer.model.errors import Refused
@@ -130,6 +130,15 @@ def seconds_text(number: float) -> str:
     return f"{number:.3f}".rstrip("0").rstrip(".") + "s"
 
 
+def _split(rest: str) -> tuple[str, int | None, SplitResult]:
+    """Host, port and all parts of what stands behind ``scheme://``; nothing of what is no address."""
+    try:
+        parts = urlsplit(f"//{rest}")
+        return parts.hostname or "", parts.port, parts
+    except ValueError:
+        return "", None, urlsplit("")
+
+
 def endpoint(value: object) -> Endpoint:
     """One server: ``ircs://host[:port]`` (TLS) or ``irc+insecure://host[:port]``; a bare host means TLS."""
     plain = text(value)
@@ -140,11 +149,7 @@ def endpoint(value: object) -> Endpoint:
         raise Refused(
             f"{quoted(plain)} is not understood; write ircs://host:6697, or irc+insecure://host:6667 without TLS"
         )
-    try:
-        parts = urlsplit(f"//{rest}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port, parts = "", None, urlsplit("")
+    host, port, parts = _split(rest)
     if (
         not host
         or parts.path not in ("", "/")
@@ -337,11 +342,7 @@ def proxy(value: object) -> str:
     plain = secret(value)
     forms = "write it as socks5://host:port or http://user:password@host:port"
     scheme, found, rest = plain.partition("://")
-    try:
-        parts = urlsplit(f"//{rest}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port, parts = "", None, urlsplit("")
+    host, port, parts = _split(rest)
     if not found or scheme.lower() not in PROXIES:
         raise Refused(f"that is no proxy that is known; {forms}")
     if not host or not port or parts.path not in ("", "/") or parts.query or parts.fragment:
