@@ -15,6 +15,7 @@ import pytest
 from peers.bouncer import PASSWORD, Bouncer, network, user
 from peers.ircds import Network
 from peers.swarm import Member
+from peers.usage import resident
 from peers.waiting import eventually, free_port, ticks
 
 RATE = 2000  # connections per second
@@ -64,10 +65,6 @@ def p99(delays: list[float]) -> float:
     return sorted(delays)[int(len(delays) * 0.99)]
 
 
-def resident(bouncer: Bouncer) -> int:
-    return int(Path(f"/proc/{bouncer.pid}/status").read_text().partition("VmRSS:")[2].split()[0]) << 10
-
-
 async def test_a_flood_of_wrong_passwords(start_network: Callable[[str], Awaitable[Network]], bouncer: Bouncer) -> None:
     address = outer_address()
     ngircd = await start_network("ngircd")
@@ -90,7 +87,7 @@ async def test_a_flood_of_wrong_passwords(start_network: Callable[[str], Awaitab
 
     await probe(sayer, 3)
     quiet, alice.delays = p99(alice.delays), []
-    before = resident(bouncer)
+    before = resident(bouncer.pid)
     script = Path(__file__).parent / "peers" / "flood.py"
     flood = await asyncio.create_subprocess_exec(
         *(sys.executable, str(script), address, str(port), str(RATE), str(SECONDS)), stdout=asyncio.subprocess.PIPE
@@ -105,6 +102,6 @@ async def test_a_flood_of_wrong_passwords(start_network: Callable[[str], Awaitab
     assert busy < P99_LIMIT, busy
     again = await Member.attach(bouncer.port, "again", "alice/net@again", PASSWORD, nick="alice")
     await bouncer.durable()
-    assert resident(bouncer) - before < GROWTH_LIMIT, (before, resident(bouncer))
+    assert resident(bouncer.pid) - before < GROWTH_LIMIT, (before, resident(bouncer.pid))
     for member in (sayer, alice, again):
         member.cut()

@@ -9,7 +9,6 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from peers.bouncer import PASSWORD, Bouncer, network, user
 from peers.ircds import Network
 from peers.process import installed
 from peers.swarm import ANSWERS, Member, all_of
+from peers.usage import resident
 from peers.waiting import eventually
 
 USERS = 50
@@ -149,7 +149,7 @@ async def test_an_hour_of_fifty_users(bouncer: Bouncer, towns: list[Town], devic
             await town.witness.mark()
         if number in (WARM, ROUNDS - 1):
             await bouncer.durable()
-            sizes.append(resident(bouncer))
+            sizes.append(resident(bouncer.pid))
     await all_of(partial(device.attach, bouncer.port) for device in away)
 
     await all_of(person.mark for town in towns for person in town.people)
@@ -276,9 +276,3 @@ def difference(device: Device, conversation: str, got: list[str], expected: list
         f"{device.owner}/{device.town.name}@{device.name} ({len(device.lives)} lives) in {conversation}: "
         f"{len(got)} of {len(expected)}, differs at {place}: {got[near]} / {expected[near]}"
     )
-
-
-def resident(bouncer: Bouncer) -> int:
-    """The process's memory, in bytes."""
-    status = Path(f"/proc/{bouncer.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) << 10
