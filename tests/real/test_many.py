@@ -22,7 +22,7 @@ from peers.waiting import eventually
 USERS = 50
 GROUPS = 10
 ROUNDS = 40
-WARM = 26  # rounds after which what grows with use up to a limit, as the store's page cache of 16 MiB, has most of its size
+WARM = 26  # rounds after which what grows up to a limit, as the store's page cache of 16 MiB, has most of its size
 LINES = 24  # of other people, per network and round
 OWN = 12  # of users' devices, per network and round
 QUESTIONS = 20  # per network and round
