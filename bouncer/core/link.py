@@ -25,8 +25,9 @@ from bouncer.downstream.welcome import note, supports, welcome
 from bouncer.irc import numerics
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
-from bouncer.model.entry import NOBODY, TEXT_KINDS, Entry, Kind
+from bouncer.model.entry import NOBODY, TEXT_KINDS, Entry, ImportedEntry, Kind
 from bouncer.model.log import Log
+from bouncer.model.past import PastLine
 from bouncer.model.ports import Archive, Timers, Uplink
 from bouncer.model.records import Channel, Network, User, nick_of
 from bouncer.model.state import ChannelState, NetworkState
@@ -236,6 +237,19 @@ class Link:
             self._refold()
         channels.settle()
         log.wake()
+
+    def import_lines(self, lines: Sequence[PastLine]) -> None:
+        """Keep lines of the past: at their times, under new numbers. Nobody is shown them as they come."""
+        first = self.log.take(len(lines))
+        self._archive.append(
+            self.network.id,
+            [
+                ImportedEntry(
+                    seq, line.time, Message.parse(line.raw), line.kind, line.target, line.device, also=line.also
+                )
+                for seq, line in enumerate(lines, first)
+            ],
+        )
 
     def _stamp(self, now: float) -> int:
         stamp = max(int(now * 1000), self.log.last_time)

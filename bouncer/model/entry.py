@@ -6,7 +6,7 @@ Owns the kinds of lines that history keeps. Must not know how a line is rendered
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from bouncer.irc.message import Message
 
@@ -30,6 +30,7 @@ class Kind(IntEnum):
     INVITE = 11
 
 
+PAST_BOOT: Final = 0  # the ``boot`` of imported lines: starts of the process count from 1
 TEXT_KINDS = frozenset({Kind.PRIVMSG, Kind.NOTICE})
 
 
@@ -42,6 +43,8 @@ class Entry:
     ``device``: the device that said it, for the user's own lines. ``origin``: the session that said it, which gets
     it back only as an echo. ``only``: the one session that it is for, if it is for one, or NOBODY.
     """
+
+    imported: ClassVar[bool] = False
 
     __slots__ = ("also", "device", "kind", "message", "only", "origin", "seq", "target", "time")
 
@@ -69,3 +72,11 @@ class Entry:
 
     def __repr__(self) -> str:
         return f"<Entry {self.seq} {self.kind.name} {self.message!r}>"
+
+
+class ImportedEntry(Entry):
+    """A line of the past that came out of a file. History has it at its time; no device has missed it."""
+
+    imported: ClassVar[bool] = True
+
+    __slots__ = ()

@@ -102,6 +102,11 @@ class Log:
         self._bytes += len(message.raw) + ENTRY_OVERHEAD
         return entry
 
+    def take(self, count: int) -> int:
+        """Give ``count`` numbers to lines that are kept but not shown as they come: those of the past. The first."""
+        self.seq += count
+        return self.seq - count + 1
+
     def wake(self) -> None:
         """Let the readers read, once per burst, then forget what nobody needs."""
         self.forms.clear()

@@ -129,7 +129,8 @@ class Archive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A question to the history: the ``limit`` oldest lines with ``after < seq <= upto``, of text kinds only."""
+    """A question to the history: the ``limit`` oldest lines with ``after < seq <= upto``, of text kinds only, without
+    imported ones."""
 
     network: int
     after: int
@@ -146,14 +147,15 @@ class Kept:
     kind: int
     target: str
     device: str  # "" unless the user said it
-    boot: int
+    boot: int  # in which start of the process it came; PAST_BOOT if it was imported
     raw: bytes  # the line as it came, without line end
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A device as the store knows it: how many text lines of a network stand behind its position (BEHIND_LIMIT at
-    most: that many or more), and when it last confirmed some (seconds since 1970, 0 if that is not known)."""
+    """A device as the store knows it: how many text lines of a network, imported ones aside, stand behind its position
+    (BEHIND_LIMIT at most: that many or more), and when it last confirmed some (seconds since 1970, 0 if that is not
+    known)."""
 
     behind: int
     at: int = 0
@@ -186,7 +188,7 @@ class History(Protocol):
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """The position (a seq) of a device that is to miss the last ``lines`` text lines that are not older than
-        ``since`` (milliseconds); 0 if nothing is kept."""
+        ``since`` (milliseconds), imported ones aside; 0 if nothing is kept."""
 
     async def devices(self, network: int) -> Mapping[str, Seen]:
         """All devices that have a position in a network's log. Raises Unavailable if the store can't answer."""

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping
 
 from bouncer.irc.casemap import DEFAULT_FOLD
-from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.entry import PAST_BOOT, TEXT_KINDS
 from bouncer.model.history import LINES_LIMIT, Mark, Range
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Page, Talk
@@ -94,7 +94,7 @@ def read_page(connection: sqlite3.Connection, question: Page) -> list[Kept]:
             _COLUMNS,
             "SELECT m.seq, m.time, m.kind, coalesce(t.name, '') AS name, m.device, m.boot, m.raw FROM messages AS m "
             "LEFT JOIN targets AS t ON t.id = m.target WHERE m.network = ? AND m.seq > ? AND m.seq <= ? "
-            f"AND m.kind IN ({_TEXT}) ORDER BY m.seq LIMIT ?",
+            f"AND m.kind IN ({_TEXT}) AND m.boot <> {PAST_BOOT} ORDER BY m.seq LIMIT ?",
         ),
         (question.network, question.after, question.upto, question.limit),
     )

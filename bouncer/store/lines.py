@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from bouncer.irc.casemap import DEFAULT_FOLD
-from bouncer.model.entry import TEXT_KINDS, Entry
+from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
 from bouncer.model.ports import BEHIND_LIMIT, Head, Seen
 from bouncer.store.values import from_column, to_column
 
@@ -95,7 +95,7 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
                 int(entry.kind),
                 target,
                 to_column(device) if device else "",
-                boot,
+                PAST_BOOT if entry.imported else boot,
                 to_column(message.tags.get("msgid", "")) if "msgid=" in message.tagtext else "",
                 bytearray(message.raw),  # sqlite3 binds bytes five times slower: it first asks for an adapter
             )
@@ -161,7 +161,7 @@ def read_devices(connection: sqlite3.Connection, network: int) -> dict[str, Seen
     """The devices of a network."""
     rows = connection.execute(
         "SELECT device, seen_at, (SELECT count(*) FROM (SELECT 1 FROM messages WHERE network = positions.network "
-        f"AND messages.seq > positions.seq AND kind IN ({_TEXT}) LIMIT {BEHIND_LIMIT})) "
+        f"AND messages.seq > positions.seq AND kind IN ({_TEXT}) AND boot <> {PAST_BOOT} LIMIT {BEHIND_LIMIT})) "
         "FROM positions WHERE network = ?",
         (network,),
     )
@@ -173,7 +173,7 @@ def read_first_helping(connection: sqlite3.Connection, network: int, lines: int,
     number of all if there is none such."""
     oldest = connection.execute(
         f"SELECT min(seq) FROM (SELECT seq, time FROM messages WHERE network = ? AND kind IN ({_TEXT}) "
-        "ORDER BY seq DESC LIMIT ?) WHERE time >= ?",
+        f"AND boot <> {PAST_BOOT} ORDER BY seq DESC LIMIT ?) WHERE time >= ?",
         (network, lines, since),
     ).fetchone()[0]
     if oldest is not None:

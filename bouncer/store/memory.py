@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.irc.message import Message
-from bouncer.model.entry import TEXT_KINDS, Entry
+from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search
 from bouncer.model.log import message_ids
@@ -165,13 +165,13 @@ class MemoryStore:
         self._answerable(question.network, question.upto > (lines[-1].seq if lines else 0))
         start = bisect_right(lines, question.after, key=_seq_of)
         asked = lines[start : bisect_right(lines, question.upto, key=_seq_of)]
-        return self._spelled(question.network, [line for line in asked if line.kind in TEXT_KINDS][: question.limit])
+        return self._spelled(question.network, [line for line in asked if _misses(line)][: question.limit])
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """As the port says."""
         self._answerable(network, True)
         kept = self._lines.get(network, [])
-        text = [line for line in kept if line.kind in TEXT_KINDS]
+        text = [line for line in kept if _misses(line)]
         helping = [line.seq for line in text[max(0, len(text) - lines) :] if line.time >= since]
         if helping:
             return helping[0] - 1
@@ -180,7 +180,7 @@ class MemoryStore:
     async def devices(self, network: int) -> Mapping[str, Seen]:
         """As the port says; when is not known."""
         self._all_committed()
-        kept = [line.seq for line in self._lines.get(network, []) if line.kind in TEXT_KINDS]
+        kept = [line.seq for line in self._lines.get(network, []) if _misses(line)]
         return {
             device: Seen(min(BEHIND_LIMIT, len(kept) - bisect_right(kept, seq)))
             for (owner, device), seq in self._positions.items()
@@ -313,7 +313,8 @@ class MemoryStore:
         for entry in entries:
             target = entry.target
             self._spellings[network, DEFAULT_FOLD(target)] = target
-            line = Kept(entry.seq, entry.time, int(entry.kind), target, entry.device, self._boot, entry.message.raw)
+            boot = PAST_BOOT if entry.imported else self._boot
+            line = Kept(entry.seq, entry.time, int(entry.kind), target, entry.device, boot, entry.message.raw)
             self._lines.setdefault(network, []).append(line)
             if entry.also:
                 self._also[network, entry.seq] = {DEFAULT_FOLD(name) for name in entry.also}
@@ -336,6 +337,11 @@ class MemoryStore:
         folded = DEFAULT_FOLD(target)
         if folded not in markers or markers[folded][1] < time:
             markers[folded] = (target, time)
+
+
+def _misses(line: Kept) -> bool:
+    """Whether a device that has not seen this line has missed it."""
+    return line.kind in TEXT_KINDS and line.boot != PAST_BOOT
 
 
 def _seq_of(line: Kept) -> int:

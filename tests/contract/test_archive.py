@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bouncer.irc.message import Message
-from bouncer.model.entry import Entry, Kind
+from bouncer.model.entry import Entry, ImportedEntry, Kind
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import Expiry, Range, Search
 from bouncer.model.ports import Page, Talk
@@ -206,3 +206,21 @@ async def test_closing_commits_what_waits(place: Any) -> None:
     assert place.store.undurable == 3000
     place.store.close()
     assert place.store.undurable == 0
+
+
+async def test_imported_lines_are_missed_by_nobody_and_are_found_by_time_and_msgid(place: Any) -> None:
+    old = Message.parse(b":bob!b@host PRIVMSG #a :of the past")
+    place.store.put_users([ALICE])
+    place.store.append(1, [line(1), ImportedEntry(2, 500, old, Kind.PRIVMSG, "#a"), line(3)])
+    place.store.put_position(1, "phone", 0)
+    assert [kept.seq for kept in await place.store.page(Page(1, 0, 9, 9))] == [1, 3]
+    assert (await place.store.devices(1))["phone"].behind == 2
+    assert await place.store.first_helping(1, 2, 0) == 0
+    assert await place.store.first_helping(1, 1, 0) == 2
+    for _ in range(2):  # also after a restart
+        await place.written()
+        found = await place.store.lines(Range(1, ("#a",), 9, 9))
+        assert [(kept.seq, kept.boot == 0) for kept in found] == [(2, True), (1, False), (3, False)]
+        assert await place.store.find(1, "bnc-0-1-2") == (500, 2)
+        assert [hit.line.seq for hit in await place.store.search(Search((1,), "past", 9))] == [2]
+        await place.restart()
