@@ -15,6 +15,7 @@ from bouncer.model.entry import PAST_BOOT, TEXT_KINDS
 from bouncer.model.history import LINES_LIMIT, Mark, Range
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Page, Talk
+from bouncer.store.connection import Connection
 from bouncer.store.index_words import msgid_mark, query, row_of
 from bouncer.store.packed import name_of, packed, unpack
 from bouncer.store.values import from_column, to_column
@@ -155,7 +156,7 @@ def read_targets(connection: sqlite3.Connection, network: int, after: int, befor
     return [Talk(name_of(name), int(latest)) for name, latest in rows][::-1]
 
 
-def read_markers(connection: sqlite3.Connection, network: int) -> Mapping[str, int]:
+def read_markers(connection: Connection, network: int) -> Mapping[str, int]:
     """Up to when each conversation was read."""
     rows = connection.execute("SELECT name, time FROM markers WHERE network = ?", (network,))
     return {from_column(name): time for name, time in rows}

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
 from bouncer.model.ports import BEHIND_LIMIT, Head, Seen
+from bouncer.store.connection import Connection
 from bouncer.store.values import from_column, to_column
 
 # Above the highest number that is kept when the process starts. More lines than may ever be waiting for the store, so
@@ -112,7 +113,7 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
     return len(flat) // _COLUMNS - written
 
 
-def put_markers(connection: sqlite3.Connection, markers: Mapping[tuple[int, str], int]) -> None:
+def put_markers(connection: Connection, markers: Mapping[tuple[int, str], int]) -> None:
     """Write up to when conversations were read, inside the caller's transaction. None goes back."""
     for (network, name), time in markers.items():
         connection.execute(
@@ -123,7 +124,7 @@ def put_markers(connection: sqlite3.Connection, markers: Mapping[tuple[int, str]
         )
 
 
-def put_positions(connection: sqlite3.Connection, positions: Mapping[tuple[int, str], int | None], now: int) -> None:
+def put_positions(connection: Connection, positions: Mapping[tuple[int, str], int | None], now: int) -> None:
     """Write devices' positions, or forget those that are None, inside the caller's transaction."""
     for (network, device), seq in positions.items():
         if seq is None:
@@ -136,13 +137,14 @@ def put_positions(connection: sqlite3.Connection, positions: Mapping[tuple[int, 
             )
 
 
-def raise_heads(connection: sqlite3.Connection) -> dict[int, Head]:
+def raise_heads(connection: Connection) -> dict[int, Head]:
     """The heads for a new start: of every network, removed ones too, for they can be brought back. What is returned
     is also written, inside the caller's transaction, so that two starts without a line between them differ."""
     connection.execute(
         "INSERT INTO heads (network, seq) SELECT id, "
         "coalesce((SELECT max(seq) FROM messages WHERE network = networks.id), 0) + :gap FROM networks WHERE true "
-        "ON CONFLICT (network) DO UPDATE SET seq = max(heads.seq + :gap, excluded.seq)",
+        "ON CONFLICT (network) DO UPDATE SET "
+        "seq = CASE WHEN excluded.seq > heads.seq + :gap THEN excluded.seq ELSE heads.seq + :gap END",
         {"gap": SEQ_GAP},
     )
     positions: dict[int, dict[str, int]] = {}
@@ -157,23 +159,24 @@ def raise_heads(connection: sqlite3.Connection) -> dict[int, Head]:
     }
 
 
-def read_devices(connection: sqlite3.Connection, network: int) -> dict[str, Seen]:
+def read_devices(connection: Connection, network: int) -> dict[str, Seen]:
     """The devices of a network."""
     rows = connection.execute(
         "SELECT device, seen_at, (SELECT count(*) FROM (SELECT 1 FROM messages WHERE network = positions.network "
-        f"AND messages.seq > positions.seq AND kind IN ({_TEXT}) AND boot <> {PAST_BOOT} LIMIT {BEHIND_LIMIT})) "
+        f"AND messages.seq > positions.seq AND kind IN ({_TEXT}) AND boot <> {PAST_BOOT} LIMIT {BEHIND_LIMIT}) "
+        "AS some) "
         "FROM positions WHERE network = ?",
         (network,),
     )
     return {from_column(device): Seen(behind, seen_at) for device, seen_at, behind in rows}
 
 
-def read_first_helping(connection: sqlite3.Connection, network: int, lines: int, since: int) -> int:
+def read_first_helping(connection: Connection, network: int, lines: int, since: int) -> int:
     """The number before the oldest of the last ``lines`` text lines that is not older than ``since``; the newest
     number of all if there is none such."""
     oldest = connection.execute(
         f"SELECT min(seq) FROM (SELECT seq, time FROM messages WHERE network = ? AND kind IN ({_TEXT}) "
-        f"AND boot <> {PAST_BOOT} ORDER BY seq DESC LIMIT ?) WHERE time >= ?",
+        f"AND boot <> {PAST_BOOT} ORDER BY seq DESC LIMIT ?) AS last WHERE time >= ?",
         (network, lines, since),
     ).fetchone()[0]
     if oldest is not None:

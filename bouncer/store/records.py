@@ -9,7 +9,6 @@ program understand each other.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
@@ -25,8 +24,9 @@ from bouncer.model.records import (
     Token,
     User,
 )
+from bouncer.store.connection import Connection
 from bouncer.store.secrets import Box
-from bouncer.store.values import from_column, to_column
+from bouncer.store.values import Text, from_column, to_column
 
 # not passwords, but what one can be guessed against at leisure
 USER_SECRETS = frozenset({"password_hash", "scram", "tokens"})
@@ -59,7 +59,7 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def put_user(connection: sqlite3.Connection, box: Box, user: User, now: int) -> None:
+def put_user(connection: Connection, box: Box, user: User, now: int) -> None:
     """Write a user as it is, its networks and channels included, inside the caller's transaction. A network that it
     has no more is marked as removed ``now`` (seconds)."""
     open_part, secret_part = _split(asdict(user), USER_SECRETS, _USER_COLUMNS)
@@ -69,7 +69,7 @@ def put_user(connection: sqlite3.Connection, box: Box, user: User, now: int) -> 
         (user.id, to_column(user.name), open_part, box.seal(secret_part, _user_context(user.id))),
     )
     _never_again(connection, "next_user", user.id)
-    gone = {row[0] for row in connection.execute("SELECT id FROM networks WHERE user = ?", (user.id,))}
+    gone = {row[0] for row in connection.execute('SELECT id FROM networks WHERE "user" = ?', (user.id,))}
     gone -= {network.id for network in user.networks}
     for network_id in gone:
         connection.execute("UPDATE networks SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, network_id))
@@ -77,18 +77,18 @@ def put_user(connection: sqlite3.Connection, box: Box, user: User, now: int) -> 
         _put_network(connection, box, user.id, place, network)
 
 
-def remove_user(connection: sqlite3.Connection, user_id: int, now: int) -> None:
+def remove_user(connection: Connection, user_id: int, now: int) -> None:
     """Mark a user and its networks as removed, inside the caller's transaction."""
     connection.execute("UPDATE users SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL", (now, user_id))
-    connection.execute("UPDATE networks SET deleted_at = ? WHERE user = ? AND deleted_at IS NULL", (now, user_id))
+    connection.execute('UPDATE networks SET deleted_at = ? WHERE "user" = ? AND deleted_at IS NULL', (now, user_id))
 
 
-def _put_network(connection: sqlite3.Connection, box: Box, user_id: int, place: int, network: Network) -> None:
+def _put_network(connection: Connection, box: Box, user_id: int, place: int, network: Network) -> None:
     open_part, secret_part = _split(asdict(network), NETWORK_SECRETS, _NETWORK_COLUMNS)
     sealed = box.seal(secret_part, _network_context(network.id))
     connection.execute(
-        "INSERT INTO networks (id, user, place, name, settings, secrets) VALUES (?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (id) DO UPDATE SET user = excluded.user, place = excluded.place, name = excluded.name, "
+        'INSERT INTO networks (id, "user", place, name, settings, secrets) VALUES (?, ?, ?, ?, ?, ?) '
+        'ON CONFLICT (id) DO UPDATE SET "user" = excluded."user", place = excluded.place, name = excluded.name, '
         "settings = excluded.settings, secrets = excluded.secrets, deleted_at = NULL",
         (network.id, user_id, place, to_column(network.name), open_part, sealed),
     )
@@ -102,7 +102,7 @@ def _put_network(connection: sqlite3.Connection, box: Box, user_id: int, place: 
                 place,
                 to_column(channel.name),
                 _seal_key(box, network.id, channel),
-                channel.detached,
+                int(channel.detached),
                 _channel_settings(channel),
             )
             for place, channel in enumerate(network.channels)
@@ -110,7 +110,7 @@ def _put_network(connection: sqlite3.Connection, box: Box, user_id: int, place: 
     )
 
 
-def load_users(connection: sqlite3.Connection, box: Box) -> tuple[User, ...]:
+def load_users(connection: Connection, box: Box) -> tuple[User, ...]:
     """All users that are not removed, by id. Raises Unreadable if a secret does not open."""
     channels: dict[int, list[Channel]] = {}
     for network_id, name, key, detached, settings in connection.execute(
@@ -120,7 +120,7 @@ def load_users(connection: sqlite3.Connection, box: Box) -> tuple[User, ...]:
         channels.setdefault(network_id, []).append(channel)
     networks: dict[int, list[Network]] = {}
     for network_id, user_id, name, settings, secrets in connection.execute(
-        "SELECT id, user, name, settings, secrets FROM networks WHERE deleted_at IS NULL ORDER BY user, place"
+        'SELECT id, "user", name, settings, secrets FROM networks WHERE deleted_at IS NULL ORDER BY "user", place'
     ):
         found = _join(Network, settings, box.open(secrets, _network_context(network_id)))
         network = Network(id=network_id, name=from_column(name), channels=tuple(channels.get(network_id, ())), **found)
@@ -138,20 +138,20 @@ def load_users(connection: sqlite3.Connection, box: Box) -> tuple[User, ...]:
     )
 
 
-def next_ids(connection: sqlite3.Connection) -> tuple[int, int]:
+def next_ids(connection: Connection) -> tuple[int, int]:
     """The first ids of a user and of a network that were never given."""
     found = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('next_user', 'next_network')"))
     return found["next_user"], found["next_network"]
 
 
-def _never_again(connection: sqlite3.Connection, name: str, used: int) -> None:
-    connection.execute("UPDATE meta SET value = max(value, ?) WHERE name = ?", (used + 1, name))
+def _never_again(connection: Connection, name: str, used: int) -> None:
+    connection.execute("UPDATE meta SET value = ? WHERE name = ? AND value < ?", (used + 1, Text(name), used + 1))
 
 
-def _split(settings: dict[str, Any], secret: frozenset[str], apart: frozenset[str]) -> tuple[str, bytes]:
+def _split(settings: dict[str, Any], secret: frozenset[str], apart: frozenset[str]) -> tuple[Text, bytes]:
     """The JSON of what is not secret, and that of what is."""
     readable = {name: value for name, value in settings.items() if name not in secret and name not in apart}
-    return json.dumps(readable), json.dumps({name: settings[name] for name in sorted(secret)}).encode()
+    return Text(json.dumps(readable)), json.dumps({name: settings[name] for name in sorted(secret)}).encode()
 
 
 def _join(noun: type[User] | type[Network] | type[Channel], settings: str, secrets: bytes = b"{}") -> dict[str, Any]:
@@ -182,11 +182,13 @@ def _seal_key(box: Box, network_id: int, channel: Channel) -> bytes:
     return box.seal(channel.key.encode("utf-8", "surrogateescape"), _channel_context(network_id, channel.name))
 
 
-def _channel_settings(channel: Channel) -> str:
+def _channel_settings(channel: Channel) -> Text:
     """What of a channel is not as it is of most."""
     found, usual = asdict(channel), asdict(Channel(channel.name))
-    return json.dumps(
-        {name: value for name, value in found.items() if name not in _CHANNEL_COLUMNS and value != usual[name]}
+    return Text(
+        json.dumps(
+            {name: value for name, value in found.items() if name not in _CHANNEL_COLUMNS and value != usual[name]}
+        )
     )
 
 

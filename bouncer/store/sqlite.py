@@ -1,53 +1,84 @@
 """The store on SQLite: settings, lines, positions and history in one file.
 
-Owns how the parts work together: one thread that writes, two that read. Must not know what the lines mean.
+Owns the connections that read. Must not know what the lines mean, nor how the threads work together.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TypeVar
 
-from bouncer.model.entry import Entry
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.history import Expiry, Mark, Range, Search
-from bouncer.model.ports import Found, Kept, Page, Seen, Snapshot, Talk
-from bouncer.model.records import User
+from bouncer.model.history import Mark, Range, Search
+from bouncer.model.ports import Found, Kept, Page, Seen, Talk
 from bouncer.store.conversations import read_lines, read_markers, read_page, read_place, read_targets
 from bouncer.store.database import Database, connect, explain
 from bouncer.store.expiry import read_cut
 from bouncer.store.finding import read_search
 from bouncer.store.lines import read_devices, read_first_helping
 from bouncer.store.secrets import Box
+from bouncer.store.threaded import READERS, ThreadedStore
 from bouncer.store.transaction import transaction
-from bouncer.store.writer import CLOSED, Failing, Pace, Writer
-
-READERS = 2  # a second one, so that one long page does not hold up everybody else's
+from bouncer.store.writer import Pace, Writer
 
 T = TypeVar("T")
 
 
-class Store:
-    """Records, Archive and History in one SQLite file. Used from one thread, which runs the event loop.
+class FileReader:
+    """Answers questions out of one SQLite file."""
 
-    Open, load, attach to the loop, use, close.
-    """
+    def __init__(self, path: Path) -> None:
+        """Raises sqlite3.Error."""
+        self._path = path
+        self._connection = connect(path)
+
+    def page(self, question: Page) -> list[Kept]:
+        return self._ask(lambda connection: read_page(connection, question))
+
+    def first_helping(self, network: int, lines: int, since: int) -> int:
+        return self._ask(lambda connection: read_first_helping(connection, network, lines, since))
+
+    def devices(self, network: int) -> Mapping[str, Seen]:
+        return self._ask(lambda connection: read_devices(connection, network))
+
+    def lines(self, question: Range) -> list[Kept]:
+        return self._ask(lambda connection: read_lines(connection, question))
+
+    def find(self, network: int, msgid: str) -> Mark | None:
+        return self._ask(lambda connection: read_place(connection, network, msgid))
+
+    def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
+        return self._ask(lambda connection: read_targets(connection, network, after, before, limit))
+
+    def markers(self, network: int) -> Mapping[str, int]:
+        return self._ask(lambda connection: read_markers(connection, network))
+
+    def excess(self, network: int, target: str, size: int) -> int:
+        return self._ask(lambda connection: read_cut(connection, network, target, size))
+
+    def search(self, question: Search) -> list[Found]:
+        return self._ask(lambda connection: read_search(connection, question))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _ask(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            with transaction(self._connection, "DEFERRED"):  # the index and what is not in it yet belong together
+                return ask(self._connection)
+        except sqlite3.Error as error:
+            raise Unavailable(explain(self._path, error)) from error
+
+
+class Store(ThreadedStore):
+    """The store in one SQLite file."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         """Over a database that is open; :meth:`open` is the usual way. Raises sqlite3.Error."""
-        self._database = database
-        self._writer = writer
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
-        self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-        for _ in range(READERS):
-            self._readers.put(connect(database.path))
-        self._closed = False
+        super().__init__(database.load, writer, [FileReader(database.path) for _ in range(READERS)])
 
     @classmethod
     def open(cls, path: Path, box: Box, *, now: Callable[[], float] = time.time, pace: Pace | None = None) -> Store:
@@ -62,154 +93,3 @@ class Store:
         except sqlite3.Error as error:
             database.close()
             raise Refused(explain(path, error)) from error
-
-    def load(self) -> Snapshot:
-        """Read what is needed at start, count the start, and begin to write. Blocks. Raises Refused."""
-        snapshot = self._database.load()
-        self._writer.start()
-        return snapshot
-
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Call the listeners on ``loop`` from now on."""
-        self._writer.attach(loop)
-
-    def close(self) -> None:
-        """Write what waits, write the log back into the file, close it. Blocks; may be called again."""
-        if self._closed:
-            return
-        self._closed = True
-        self._pool.shutdown()
-        while not self._readers.empty():
-            self._readers.get().close()
-        self._writer.close()
-
-    # -- Records -------------------------------------------------------------------------------------------------
-
-    def put_users(self, saved: Sequence[User], removed: Sequence[int] = ()) -> None:
-        """As the port says. A removed user or network that is saved again is there again, with its history."""
-        self._writer.put_users(saved, removed)
-
-    async def settled(self) -> None:
-        """Return when all that was put before, lines and positions too, is durable. Raises Unavailable while the
-        store fails."""
-        await self._writer.settled()
-
-    # -- Archive -------------------------------------------------------------------------------------------------
-
-    def append(self, network: int, entries: Sequence[Entry]) -> None:
-        """As the port says."""
-        self._writer.append(network, entries)
-
-    def put_position(self, network: int, device: str, seq: int) -> None:
-        """As the port says."""
-        self._writer.put_position(network, device, seq)
-
-    def drop_position(self, network: int, device: str) -> None:
-        """As the port says."""
-        self._writer.put_position(network, device, None)
-
-    def put_marker(self, network: int, target: str, time: int) -> None:
-        """As the port says."""
-        self._writer.put_marker(network, target, time)
-
-    def expire(self, expiry: Expiry) -> None:
-        """As the port says."""
-        self._writer.expire(expiry)
-
-    def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
-        """As the port says; there is one listener, and it is called on the loop given to :meth:`attach`."""
-        self._writer.listen(durable)
-
-    def watch(self, failing: Failing) -> None:
-        """Have ``failing`` called on the loop: with a sentence when nothing could be stored for five seconds, with
-        None when it works again."""
-        self._writer.watch(failing)
-
-    @property
-    def undurable(self) -> int:
-        """How many lines wait to be committed."""
-        return self._writer.undurable
-
-    @property
-    def unindexed(self) -> int:
-        """As the port says: two seconds' worth, and more after a start or a burst."""
-        return self._writer.unindexed
-
-    @property
-    def failing(self) -> bool:
-        """As the port says: since a commit last worked, five seconds or more have passed."""
-        return self._writer.failing
-
-    @property
-    def dropped(self) -> int:
-        """How many lines were given up since the start because the store failed for too long."""
-        return self._writer.dropped
-
-    # -- History -------------------------------------------------------------------------------------------------
-
-    async def page(self, question: Page) -> list[Kept]:
-        """As the port says; lines that wait are committed first if they are asked for."""
-        if question.upto > self._writer.kept(question.network):
-            await self._catch_up(question.network)
-        return await self._read(lambda connection: read_page(connection, question))
-
-    async def first_helping(self, network: int, lines: int, since: int) -> int:
-        """As the port says. Of the last ``lines`` text lines, those older than ``since`` are left out."""
-        await self._catch_up(network)
-        return await self._read(lambda connection: read_first_helping(connection, network, lines, since))
-
-    async def devices(self, network: int) -> Mapping[str, Seen]:
-        """As the port says; what waits is committed first."""
-        await self._writer.settled()
-        return await self._read(lambda connection: read_devices(connection, network))
-
-    async def lines(self, question: Range) -> list[Kept]:
-        """As the port says; lines that wait are committed first if they are asked for."""
-        if question.upto > self._writer.kept(question.network):
-            await self._catch_up(question.network)
-        return await self._read(lambda connection: read_lines(connection, question))
-
-    async def find(self, network: int, msgid: str) -> Mark | None:
-        """As the port says; lines that wait are committed first."""
-        await self._catch_up(network)
-        return await self._read(lambda connection: read_place(connection, network, msgid))
-
-    async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
-        """As the port says; lines that wait are committed first."""
-        await self._catch_up(network)
-        return await self._read(lambda connection: read_targets(connection, network, after, before, limit))
-
-    async def markers(self, network: int) -> Mapping[str, int]:
-        """As the port says; what waits is committed first."""
-        await self._writer.settled()
-        return await self._read(lambda connection: read_markers(connection, network))
-
-    async def excess(self, network: int, target: str, size: int) -> int:
-        """As the port says."""
-        await self._catch_up(network)
-        return await self._read(lambda connection: read_cut(connection, network, target, size))
-
-    async def search(self, question: Search) -> list[Found]:
-        """As the port says; lines that wait are committed first."""
-        if any(self._writer.behind(network) for network in question.networks):
-            await self._writer.settled()
-        return await self._read(lambda connection: read_search(connection, question))
-
-    async def _catch_up(self, network: int) -> None:
-        if self._writer.behind(network):
-            await self._writer.settled()
-
-    async def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
-        if self._closed:
-            raise Unavailable(CLOSED)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._with_reader, ask)
-
-    def _with_reader(self, ask: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._readers.get()
-        try:
-            with transaction(connection, "DEFERRED"):  # the index and what is not in it yet belong together
-                return ask(connection)
-        except sqlite3.Error as error:
-            raise Unavailable(explain(self._database.path, error)) from error
-        finally:
-            self._readers.put(connection)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 
+class Text(str):
+    """A value that is text in every database, where a name may be bytes: JSON, a word of ours."""
+
+    __slots__ = ()
+
+
 def to_column(name: str) -> str | bytes:
     """The name as text; one with undecodable bytes (lone surrogates) as those bytes, which text can't hold."""
     if name.isascii():
