@@ -34,7 +34,8 @@ CONFIG = 'listen = ["irc+insecure://127.0.0.1:{port}"]\n[upstream]\npace = "off"
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one run. ``cpu_us``: microseconds of CPU a line, user and system, all threads, until all is durable."""
+    """Of one run. ``cpu_us``: microseconds of CPU a line, user and system, all threads, until all is durable
+    and indexed."""
 
     clients: int
     lines: int
@@ -156,7 +157,7 @@ async def measure(clients: int, lines: int, channels: int) -> Figures:
             before, started = cpu_seconds(running.pid), time.perf_counter()
             await asyncio.gather(network.say(lines), *(client.count(lines) for client in attached))
             wall = time.perf_counter() - started
-            while (await status(home))["undurable"]:
+            while (now := await status(home))["undurable"] or now["unindexed"]:
                 pass
             used = cpu_seconds(running.pid) - before
             for client in attached:

@@ -147,7 +147,7 @@ class Database:
     def commit(self, batch: Batch) -> None:
         """Write a batch in one transaction."""
         connection, now = self._connection, int(self._now())
-        left_out = 0
+        put = lines.Put({}, 0)
         try:
             with transaction(connection):
                 for user_id, versions in batch.users.items():
@@ -157,7 +157,7 @@ class Database:
                         else:
                             records.put_user(connection, self._box, version, now)
                 if batch.lines:
-                    left_out = lines.put_lines(connection, self._targets, batch.lines, self._boot)
+                    put = lines.put_lines(connection, self._targets, batch.lines, self._boot)
                 if batch.positions:
                     lines.put_positions(connection, batch.positions, now)
                 if batch.markers:
@@ -166,10 +166,13 @@ class Database:
             self._targets.forget()  # some may have been made by the transaction that is gone
             raise
         for network, entries in batch.lines.items():
-            self._indexer.added(network, len(entries))
+            if put.left_out:
+                self._indexer.counted(network, len(entries))  # what is there may be another line
+            else:
+                self._indexer.added(network, entries, put.targets[network])
         self._expiries += (expiry for expiry in batch.expiries if expiry not in self._expiries)
-        if left_out:
-            log.error("%d lines had numbers that were in use, and were left out", left_out)
+        if put.left_out:
+            log.error("%d lines had numbers that were in use, and were left out", put.left_out)
 
     def sync(self) -> None:
         """Force the write-ahead log to the disk: with synchronous=NORMAL a commit alone does not."""

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from zlib import crc32
 
-from bouncer.store.words import WORDS_FORM, Said, Term
+from bouncer.irc.message import Message
+from bouncer.store.words import WORDS_FORM, Said, Term, fold_sender, said
 
 INDEX_FORM = WORDS_FORM << 8 | 1  # what is in the database's words_form
 
@@ -48,12 +49,28 @@ def msgid_mark(msgid: bytes) -> str:
     return f"\ue003{crc32(msgid):08x}"
 
 
-def document(said: Said | None, target: int, msgid: bytes, *, late: bool) -> str:
-    """What is indexed of a line: ``said`` is None if it is no text. Empty if nothing is."""
+def document(line: Said | None, target: int, msgid: bytes, *, late: bool) -> str:
+    """What is indexed of a line: ``line`` is None if it is no text. Empty if nothing is."""
     marks = msgid_mark(msgid) if msgid else ""
-    if said is None:
+    if line is None:
         return marks
-    return f"{LATE if late else ''} {marks} {target_mark(target)} {sender_mark(said.sender)} {said.words}"
+    return f"{LATE if late else ''} {marks} {target_mark(target)} {sender_mark(line.sender)} {line.words}"
+
+
+def document_of(message: Message, target: int, msgid: str, *, late: bool) -> str:
+    """What :func:`document` makes of a line of text, or what the tokenizer takes for the same; ``msgid`` is a mark."""
+    params, source = message.params, message.source
+    text = params[-1] if len(params) > 1 else ""
+    if text.isascii() and text.isprintable() and source.isascii() and not ("%" in text and "://" in text):
+        # the tokenizer itself folds ASCII, and separates words by all that is no letter or digit
+        return f"{LATE if late else ''} {msgid} {target_mark(target)} {_who(source)} {text}"
+    words, sender = said(message.raw)
+    return f"{LATE if late else ''} {msgid} {target_mark(target)} {sender_mark(sender)} {words}"
+
+
+@lru_cache(8192)  # people who talk at present, of all networks; some 2 MB
+def _who(source: str) -> str:
+    return sender_mark(fold_sender(source.partition("!")[0].partition("@")[0]))
 
 
 def query(terms: Sequence[Term], marks: Sequence[str]) -> str:

@@ -5,13 +5,15 @@ Owns the marks that say how far it is, and what is written when. Must not know t
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 
-from bouncer.model.entry import TEXT_KINDS
-from bouncer.store.index_words import INDEX_FORM, document, row_of
+from bouncer.model.entry import TEXT_KINDS, Entry
+from bouncer.store.index_words import INDEX_FORM, document, document_of, msgid_mark, row_of
 from bouncer.store.packed import packed, unpack
 from bouncer.store.transaction import transaction
 from bouncer.store.words import said
@@ -21,7 +23,11 @@ log = logging.getLogger(__name__)
 # Lines written to the index in one transaction. FTS5 makes a segment of each, and merging small ones costs more than
 # writing them; so many hold up a batch of lines for some 10 ms.
 INDEX_ROWS = 1500
+MOST_INDEX_ROWS = 2000
 READ_ROWS = 500  # lines read and taken apart in one portion: 2 to 4 ms
+# Lines taken apart as they are written, and kept for the index: some 5 MB, two seconds' worth of a very busy house.
+# Where more wait, they are read from the database again, which costs four times as much.
+AT_HAND_ROWS = 20_000
 INSERT_ROWS = 500  # documents in one statement (see lines.INSERT_ROWS)
 MERGE_PAGES = 64  # of FTS5 segments merged in one portion: 2 to 10 ms
 LONG_AGO = -(1 << 62)  # before every time
@@ -34,6 +40,17 @@ _READ = packed(
     "SELECT seq, time, kind, target, msgid, raw FROM messages WHERE network = :network AND seq > :after "
     "ORDER BY seq LIMIT :rows",
 )
+_RUNS = (
+    "WITH run (network, after, upto) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)), "
+    "line AS (SELECT m.target, m.time, m.seq, m.kind FROM run CROSS JOIN messages AS m "
+    "ON m.network = run.network AND m.seq > run.after AND m.seq <= run.upto WHERE m.target <> 0) "
+)
+_ORDER = f"{_RUNS} INSERT OR IGNORE INTO places (target, time, seq, kind) SELECT * FROM line ORDER BY target, time, seq"
+_LATEST = (
+    f"{_RUNS} UPDATE targets SET latest = max(coalesce(latest, said.time), said.time) FROM "
+    f"(SELECT target, max(time) AS time FROM line WHERE kind IN ({_TEXT}) GROUP BY target) AS said "
+    "WHERE targets.id = said.target"
+)
 # every network that has lines, without looking at all lines
 _NETWORKS = (
     "WITH RECURSIVE found (network) AS (SELECT min(network) FROM messages UNION ALL "
@@ -44,21 +61,27 @@ _NETWORKS = (
 )
 
 
+# A line that is taken apart and not yet in the index: its number, the latest time up to it, and its document, empty if
+# nothing of it is for the word index. (A plain tuple costs a third of a named one, and a line has few microseconds.)
+Line = tuple[int, int, str]
+
+
 @dataclass(slots=True)
 class Progress:
-    """How far one network's index is, and how far it is read for the next transaction."""
+    """How far one network's index is, and what is at hand for the next transactions."""
 
     seq: int = 0
     newest: int = LONG_AGO
     lines: int = 0  # that are not indexed yet
-    read: int = 0
+    at_hand: list[Line] = field(default_factory=list)  # the first of them
+    read: int = 0  # the last of these, and its newest
     read_newest: int = LONG_AGO
-    pending: int = 0  # lines read
     since_milestone: int = MILESTONE_ROWS
 
     def back(self) -> None:
-        """What was read and not written is to be read again."""
-        self.read, self.read_newest, self.pending = self.seq, self.newest, 0
+        """What is at hand is to be read again."""
+        self.read, self.read_newest = self.seq, self.newest
+        self.at_hand = []
 
 
 class Indexer:
@@ -67,9 +90,10 @@ class Indexer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._networks: dict[int, Progress] = {}
-        self._pending: list[tuple[int, str]] = []  # rowid and document
-        self._pending_lines = 0
+        self._at_hand = 0  # lines, of all networks
         self._lines = 0
+        self._due = 0  # lines to be indexed in this round of steps; what comes meanwhile waits until they are many
+        self._at_work = False  # in the middle of a round
         self._merging = True  # an earlier life may have left something to merge
 
     @property
@@ -97,7 +121,7 @@ class Indexer:
         self._networks = {}
         self._lines = 0
         for network, seq, newest, lines in self._connection.execute(_NETWORKS):
-            self._networks[network] = Progress(seq, newest, lines, seq, newest)
+            self._networks[network] = Progress(seq, newest, lines, read=seq, read_newest=newest)
             self._lines += lines
         self._forget()
 
@@ -106,8 +130,30 @@ class Indexer:
         progress = self._networks.get(network)
         return progress.seq if progress is not None else 0
 
-    def added(self, network: int, lines: int) -> None:
-        """So many lines were written."""
+    def added(self, network: int, entries: Sequence[Entry], targets: Sequence[int]) -> None:
+        """These lines were written, each of the conversation at its place in ``targets``. They are taken apart at once:
+        to read them again would cost more than all the rest."""
+        progress = self._networks.setdefault(network, Progress())
+        in_turn = progress.lines == len(progress.at_hand) and entries[0].seq > progress.read
+        self.counted(network, len(entries))
+        if not in_turn or self._at_hand + len(entries) > AT_HAND_ROWS:
+            return
+        newest, take = progress.read_newest, progress.at_hand.append
+        for entry, target in zip(entries, targets, strict=True):  # this is done for each line, so no calls of ours
+            message = entry.message
+            late = entry.time < newest
+            if not late:
+                newest = entry.time
+            mark = ""
+            if "msgid=" in message.tagtext and (msgid := message.tags.get("msgid", "")):
+                mark = msgid_mark(msgid.encode("utf-8", "surrogateescape"))
+            text = document_of(message, target, mark, late=late) if entry.kind in TEXT_KINDS else mark
+            take((entry.seq, newest, text))
+        progress.read, progress.read_newest = entries[-1].seq, newest
+        self._at_hand += len(entries)
+
+    def counted(self, network: int, lines: int) -> None:
+        """So many lines were written. They will be read again."""
         self._networks.setdefault(network, Progress()).lines += lines
         self._lines += lines
 
@@ -130,23 +176,25 @@ class Indexer:
             return True
 
     def _step(self) -> bool:
-        unread = self._lines - self._pending_lines
-        if unread > 0 and self._pending_lines < INDEX_ROWS:
-            self._read(min(READ_ROWS, INDEX_ROWS - self._pending_lines))
-            return True
-        if self._pending_lines:
+        if self._lines >= INDEX_ROWS or not self._at_work:
+            self._due = max(self._due, self._lines)
+        self._at_work = True
+        self._due = min(self._due, self._lines)
+        if self._due > self._at_hand < INDEX_ROWS:
+            self._read(min(READ_ROWS, INDEX_ROWS - self._at_hand))
+        elif self._due > 0:
             try:
                 self._write()
             except BaseException:
                 self._forget()
                 raise
             self._merging = True
-            return True
-        if self._merging:
+        elif self._merging:
             before = self._connection.total_changes
             self._connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (MERGE_PAGES,))
             self._merging = self._connection.total_changes - before >= 2  # as FTS5 says that there is more
-        return self._merging or self._lines >= INDEX_ROWS
+        self._at_work = self._due > 0 or self._merging
+        return self._at_work
 
     def forget(self, network: int) -> None:
         """A network is gone, with its lines."""
@@ -156,71 +204,76 @@ class Indexer:
             self._forget()
 
     def _read(self, rows: int) -> None:
-        # in order of network: FTS5 wants rowids to rise within a transaction
-        for network in sorted(self._networks):
-            progress = self._networks[network]
-            if progress.lines <= progress.pending:
+        """Have more lines at hand, out of the database."""
+        for network, progress in self._networks.items():
+            if progress.lines <= len(progress.at_hand):
                 continue
-            before = self._pending_lines
+            before = len(progress.at_hand)
             values = {"network": network, "after": progress.read, "rows": rows}
             for seq, time, kind, target, msgid, raw in unpack(self._connection, _READ, values):
-                self._take(network, progress, int(seq), int(time), int(kind), int(target), msgid, raw)
-            taken = self._pending_lines - before
+                text = said(bytes.fromhex(raw)) if int(kind) in TEXT_KINDS else None
+                late = int(time) < progress.read_newest
+                progress.read_newest = max(int(time), progress.read_newest)
+                progress.read = int(seq)
+                progress.at_hand.append(
+                    (int(seq), progress.read_newest, document(text, int(target), bytes.fromhex(msgid), late=late))
+                )
+            taken = len(progress.at_hand) - before
             if taken == 0:  # the count was wrong: never try for ever
-                self._lines -= progress.lines - progress.pending
-                progress.lines = progress.pending
+                self._lines -= progress.lines - before
+                progress.lines = before
+            self._at_hand += taken
             rows -= taken
             if rows <= 0:
                 return
 
-    def _take(
-        self, network: int, progress: Progress, seq: int, time: int, kind: int, target: int, msgid: str, raw: str
-    ) -> None:
-        late = time < progress.read_newest
-        if not late:
-            progress.read_newest = time
-        text = document(
-            said(bytes.fromhex(raw)) if kind in TEXT_KINDS else None, target, bytes.fromhex(msgid), late=late
-        )
-        if text:
-            self._pending.append((row_of(network, seq), text))
-        progress.read = seq
-        progress.pending += 1
-        self._pending_lines += 1
-
     def _write(self) -> None:
         connection = self._connection
-        read = {network: progress for network, progress in self._networks.items() if progress.pending}
-        self._pending.sort()
+        runs: list[tuple[int, Progress, list[Line]]] = []
+        # what would be a small segment of its own comes along
+        room = INDEX_ROWS if self._at_hand > MOST_INDEX_ROWS else MOST_INDEX_ROWS
+        waiting = [item for item in self._networks.items() if item[1].at_hand]
+        # who has most comes first, so that none is left behind for long
+        for network, progress in sorted(waiting, key=lambda item: len(item[1].at_hand), reverse=True):
+            runs.append((network, progress, progress.at_hand[:room]))
+            room -= len(runs[-1][2])
+            if room == 0:
+                break
+        runs.sort(key=itemgetter(0))  # FTS5 wants rowids to rise within a transaction
         with transaction(connection):
-            insert_documents(connection, self._pending)
-            for network, progress in read.items():
-                _order(connection, network, progress.seq, progress.read)
-                connection.execute(
-                    "INSERT OR REPLACE INTO indexed (network, seq, newest) VALUES (?, ?, ?)",
-                    (network, progress.read, progress.read_newest),
-                )
-                if progress.since_milestone + progress.pending >= MILESTONE_ROWS:
-                    connection.execute(
-                        "INSERT OR IGNORE INTO milestones (network, time, seq) VALUES (?, ?, ?)",
-                        (network, progress.read_newest, progress.read),
-                    )
-        for progress in read.values():
-            progress.since_milestone += progress.pending
+            insert_documents(
+                connection,
+                [(row_of(network, seq), text) for network, _, run in runs for seq, _, text in run if text],
+            )
+            _order(connection, [(network, progress.seq, run[-1][0]) for network, progress, run in runs])
+            connection.executemany(
+                "INSERT OR REPLACE INTO indexed (network, seq, newest) VALUES (?, ?, ?)",
+                [(network, run[-1][0], run[-1][1]) for network, _, run in runs],
+            )
+            connection.executemany(
+                "INSERT OR IGNORE INTO milestones (network, time, seq) VALUES (?, ?, ?)",
+                [
+                    (network, run[-1][1], run[-1][0])
+                    for network, progress, run in runs
+                    if progress.since_milestone + len(run) >= MILESTONE_ROWS
+                ],
+            )
+        for _, progress, run in runs:
+            progress.since_milestone += len(run)
             if progress.since_milestone >= MILESTONE_ROWS:
                 progress.since_milestone = 0
-            progress.lines -= progress.pending
-            progress.seq, progress.newest, progress.pending = progress.read, progress.read_newest, 0
-        self._lines -= self._pending_lines
-        self._pending = []
-        self._pending_lines = 0
+            progress.seq, progress.newest = run[-1][0], run[-1][1]
+            del progress.at_hand[: len(run)]
+            progress.lines -= len(run)
+            self._at_hand -= len(run)
+            self._lines -= len(run)
+            self._due -= len(run)
 
     def _forget(self) -> None:
-        """Read again what was read and not written."""
+        """Read again what is at hand and not written."""
         for progress in self._networks.values():
             progress.back()
-        self._pending = []
-        self._pending_lines = 0
+        self._at_hand = 0
 
 
 def insert_documents(
@@ -234,16 +287,8 @@ def insert_documents(
         connection.execute(f"INSERT INTO words ({what}) VALUES {','.join([row] * (len(values) // 2))}", values)
 
 
-def _order(connection: sqlite3.Connection, network: int, after: int, upto: int) -> None:
-    values: Mapping[str, int] = {"network": network, "after": after, "upto": upto}
-    connection.execute(
-        "INSERT OR IGNORE INTO places (target, time, seq, kind) SELECT target, time, seq, kind FROM messages "
-        "WHERE network = :network AND seq > :after AND seq <= :upto AND target <> 0 ORDER BY target, time, seq",
-        values,
-    )
-    connection.execute(
-        "UPDATE targets SET latest = max(coalesce(latest, said.time), said.time) FROM "
-        "(SELECT target, max(time) AS time FROM messages WHERE network = :network AND seq > :after AND seq <= :upto "
-        f"AND kind IN ({_TEXT}) AND target <> 0 GROUP BY target) AS said WHERE targets.id = said.target",
-        values,
-    )
+def _order(connection: sqlite3.Connection, runs: Sequence[tuple[int, int, int]]) -> None:
+    """Put lines into the order of their conversations: of these networks, those above one number and up to another."""
+    values = (json.dumps(runs),)
+    connection.execute(_ORDER, values)
+    connection.execute(_LATEST, values)

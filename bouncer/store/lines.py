@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
@@ -74,18 +75,28 @@ class Targets:
         return int(found)
 
 
-def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[int, Sequence[Entry]], boot: int) -> int:
-    """Write lines, by network, inside the caller's transaction. Returns how many had a number that was in use already
-    and were left out."""
+class Put(NamedTuple):
+    """What became of lines: by network, the conversation of each; how many were left out, for their number was in use
+    already."""
+
+    targets: Mapping[int, Sequence[int]]
+    left_out: int
+
+
+def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[int, Sequence[Entry]], boot: int) -> Put:
+    """Write lines, by network, inside the caller's transaction."""
     flat: list[object] = []
+    found: dict[int, list[int]] = {}
     also: list[tuple[int, int, int, int]] = []
     for network, entries in lines.items():
         ids: dict[str, int] = {}
+        mine = found[network] = []
         for entry in entries:
             name, message, device = entry.target, entry.message, entry.device
             target = ids.get(name)
             if target is None:
                 target = ids[name] = targets.id_of(connection, network, name)
+            mine.append(target)
             if entry.also:
                 linked = {targets.id_of(connection, network, other) for other in entry.also} - {target}
                 also += ((other, entry.time, entry.seq, int(entry.kind)) for other in linked)
@@ -110,7 +121,7 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
             left -= rows
     if also:
         connection.executemany("INSERT OR IGNORE INTO places (target, time, seq, kind) VALUES (?, ?, ?, ?)", also)
-    return len(flat) // _COLUMNS - written
+    return Put(found, len(flat) // _COLUMNS - written)
 
 
 def put_markers(connection: Connection, markers: Mapping[tuple[int, str], int]) -> None:

@@ -75,9 +75,11 @@ class Base:
 
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Base]:
-    """A database whose index is made in portions of 10 lines, and transactions of 30."""
+    """A database whose index is made in portions of 10 lines, read from it, and transactions of 30."""
+    monkeypatch.setattr(indexer, "AT_HAND_ROWS", 0)
     monkeypatch.setattr(indexer, "READ_ROWS", 10)
     monkeypatch.setattr(indexer, "INDEX_ROWS", 30)
+    monkeypatch.setattr(indexer, "MOST_INDEX_ROWS", 30)
     monkeypatch.setattr(indexer, "MILESTONE_ROWS", 20)
     monkeypatch.setattr(finding, "TAIL_ROWS", 7)
     base = Base(tmp_path / "bouncer.db")
@@ -97,6 +99,53 @@ def test_answers_are_the_same_at_each_step(base: Base) -> None:
         assert base.found("w77") == [77]
     assert sorted(set(unindexed), reverse=True) == [125, 95, 65, 35, 5, 0]
     assert base.lines(2) == list(range(1, 26))
+
+
+def test_what_is_at_hand_is_indexed_as_what_is_read(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "AT_HAND_ROWS", 90)
+    base.put(1, 1, 60, lambda seq: seq * 7 % 50)
+    base.put(2, 1, 25)
+    every = sorted(range(1, 61), key=lambda seq: (seq * 7 % 50, seq))
+    unindexed = [base.database.unindexed]
+    while base.database.index():
+        unindexed.append(base.database.unindexed)
+        assert base.lines() == every
+        assert base.found("word") == every[::-1]
+    assert [number for number in unindexed if number > 0] == [85, 55, 25]  # no portion only reads
+    base.put(1, 61, 100)
+    base.put(1, 101, 190)  # more than may be at hand
+    base.put(1, 191, 195)  # is read behind them
+    base.index()
+    every += range(61, 196)
+    assert base.lines() == every
+    assert base.found("word") == every[::-1]
+    assert base.found("w77") == [77]
+
+
+def test_lines_at_hand_that_are_deleted(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "AT_HAND_ROWS", 90)
+    base.put(1, 1, 25)
+    batch = Batch()
+    batch.add_expiry(Expiry(1, upto=12))
+    base.database.commit(batch)
+    while base.database.expire():
+        pass
+    base.put(1, 26, 30)
+    assert base.database.unindexed == 18
+    base.index()
+    assert base.found("word") == base.lines()[::-1] == list(range(30, 12, -1))
+    assert base.database.unindexed == 0
+
+
+def test_a_round_leaves_a_few_that_came_meanwhile_to_the_next(base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "AT_HAND_ROWS", 90)
+    base.put(1, 1, 30)
+    assert base.database.index()
+    base.put(1, 31, 35)
+    base.index()
+    assert base.database.unindexed == 5
+    base.index()
+    assert base.database.unindexed == 0
 
 
 def test_what_an_end_left_is_indexed_in_the_next_life(base: Base) -> None:

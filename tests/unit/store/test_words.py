@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bouncer.irc.message import Message
-from bouncer.store.index_words import LATE, document, msgid_mark, query, row_of, sender_mark, target_mark
+from bouncer.store.index_words import LATE, document, document_of, msgid_mark, query, row_of, sender_mark, target_mark
 from bouncer.store.words import Term, ask, derive, fold_sender, found, said
 
 TEXT = st.text(st.characters(exclude_characters="\r\n\0"))
@@ -55,6 +57,27 @@ def test_no_line_is_too_strange(raw: bytes) -> None:
 )
 def test_the_short_way_reads_what_the_long_one_does(raw: bytes) -> None:
     test_no_line_is_too_strange.hypothesis.inner_test(raw)  # type: ignore[attr-defined]  # hypothesis adds it
+
+
+@given(
+    TEXT | st.text(st.characters(max_codepoint=127, exclude_characters="\r\n\0")), st.sampled_from(["bob", "B[b", "é"])
+)
+def test_a_line_at_hand_is_indexed_as_when_it_is_taken_out(text: str, nick: str) -> None:
+    message = Message.lenient("PRIVMSG", "#a", text, source=f"{nick}!u@h")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute(
+            "CREATE VIRTUAL TABLE words USING fts5 (said, content = '', columnsize = 0, tokenize = 'ascii')"
+        )
+        connection.execute("CREATE VIRTUAL TABLE one USING fts5vocab (words, instance)")
+        connection.execute(
+            "INSERT INTO words (rowid, said) VALUES (1, ?)", (document_of(message, 5, msgid_mark(b"x"), late=True),)
+        )
+        tokens = [(term, place) for term, _, _, place in connection.execute("SELECT * FROM one")]
+        connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+        connection.execute(
+            "INSERT INTO words (rowid, said) VALUES (1, ?)", (document(said(message.raw), 5, b"x", late=True),)
+        )
+        assert tokens == [(term, place) for term, _, _, place in connection.execute("SELECT * FROM one")]
 
 
 def test_marks_are_one_token_each_and_differ() -> None:
