@@ -11,15 +11,13 @@ from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.irc.message import Message
 from bouncer.model.entry import Kind
 from bouncer.model.history import LAST_SEQ, Mark, Range
-from bouncer.model.ports import History, Kept, Page
+from bouncer.model.ports import History, Kept
 from bouncer.model.questions import Excerpt, Lines, NoSuchLine, Unread, Way
 
 # Earlier nicks of one person that are looked for, each a question to the store; and how many changes of nick each of
 # these answers may have. People who change more often are followed as far as that.
 EARLIER_NICKS = 10
 CHANGES_LIMIT = 50
-# How much earlier than the line before it a line may say that it was said; as the core trusts networks' clocks.
-TRUSTED_SKEW_MS = 24 * 3600 * 1000
 FIRST, LAST = Mark(-(1 << 62), 0), Mark(1 << 62, LAST_SEQ)
 
 
@@ -49,20 +47,16 @@ async def read(history: History, question: Lines) -> Excerpt | NoSuchLine:
 
 async def unread(history: History, question: Unread) -> Excerpt:
     """What a device has not been shown of a conversation. Raises Unavailable if the store can't answer."""
-    start = question.start
-    if start is None:
-        first = await history.page(Page(question.network, question.after, question.upto, 1))
-        if not first:
-            return Excerpt((), complete=True)
-        start = Mark(first[0].time - TRUSTED_SKEW_MS, 0)  # lines said later may have earlier times
-    while True:
-        range_ = Range(question.network, (question.target,), question.upto, question.limit, after=start)
-        rows = await history.lines(range_)
-        found = [row for row in rows if row.seq > question.after]
-        complete = len(rows) < question.limit
-        if found or complete:
-            return Excerpt(found, complete)
-        start = Mark(rows[-1].time, rows[-1].seq)
+    range_ = Range(
+        question.network,
+        (question.target,),
+        question.upto,
+        question.limit,
+        after=question.start,
+        above=question.after,  # lines with later numbers may have times as early as they like
+    )
+    rows = await history.lines(range_)
+    return Excerpt(rows, complete=len(rows) < question.limit)
 
 
 def _begin(mark: Mark | None, place: int | str | Mark | None) -> Mark | None:

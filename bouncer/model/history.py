@@ -12,10 +12,13 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS
 
 LINES_LIMIT = 10_000  # lines in one answer, whatever was asked: some 2 MB, and a reader's thread for 50 ms
 LAST_SEQ = (1 << 63) - 1  # above every number that is given
+# What the user said has our time, and the network's when the network tells it again: so far apart they may be.
+OWN_SLACK_MS = 60_000
 
 
 class Mark(NamedTuple):
@@ -26,6 +29,25 @@ class Mark(NamedTuple):
 
     time: int  # milliseconds since 1970 UTC
     seq: int
+
+
+class Trace(NamedTuple):
+    """What a line of the past may be known by: its network's msgid ("" if it has none), or who said what, when, where.
+
+    ``time`` in milliseconds, ``sender`` a nick, ``target`` the conversation, ``words`` all parameters behind the first.
+    """
+
+    msgid: str
+    time: int
+    target: str
+    sender: str
+    command: str
+    words: str
+
+
+def words_of(message: Message) -> str:
+    """What a line says beside where, as :class:`Trace` has it."""
+    return " ".join(message.params[1:])
 
 
 class Spot(NamedTuple):
@@ -39,7 +61,7 @@ class Spot(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Range:
     """The lines of one conversation between two places, both excluded: ``limit`` at most, from the oldest or from the
-    newest on.
+    newest on. Of them, those with numbers up to ``above`` are left out.
 
     ``targets`` are names as anybody may spell them; several if a conversation went on under several (a private one,
     over changes of nick). ``upto`` is the log's last number when this was asked: what came after is left out, and
@@ -54,6 +76,7 @@ class Range:
     before: Mark | None = None
     newest: bool = False
     kinds: Set[int] = TEXT_KINDS
+    above: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry
-from bouncer.model.history import Expiry, Mark, Range, Search, Spot
+from bouncer.model.history import Expiry, Mark, Range, Search, Spot, Trace
 from bouncer.model.records import User
 
 BEHIND_LIMIT = 10_000  # lines that are counted for a device in a list; beyond that the number helps nobody
@@ -64,7 +64,7 @@ class Head:
     """What the store knows of one network's log when the process starts."""
 
     seq: int  # the next line's number is above this: no number is given twice, also not after kill -9
-    time: int  # milliseconds; of the last line kept, 0 if none
+    time: int  # milliseconds; the latest of any line kept, 0 if none
     positions: Mapping[str, int]  # device -> the last sequence number that it has confirmed
 
 
@@ -198,6 +198,12 @@ class History(Protocol):
 
     async def find(self, network: int, msgid: str) -> Mark | None:
         """Where the line with this msgid stands, be it the network's or one of ours; the first, if several have it."""
+
+    async def known(self, network: int, traces: Sequence[Trace]) -> frozenset[int]:
+        """Which of these lines (by their places in ``traces``) are kept already, what was appended before included; or
+        have the msgid of one before them. A line is known by its msgid; else, where not both have one, by the same
+        words of the same sender in the same conversation in the same millisecond, or within OWN_SLACK_MS where the
+        kept one was said by the user. No kept line makes two lines known but by its msgid."""
 
     async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
         """The conversations whose latest line of text was said between two times (milliseconds, both excluded), the

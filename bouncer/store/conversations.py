@@ -6,21 +6,26 @@ Owns the questions to the order index, and to the lines that are not in it yet. 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import PAST_BOOT, TEXT_KINDS
-from bouncer.model.history import LINES_LIMIT, Mark, Range
+from bouncer.model.history import LINES_LIMIT, Mark, Range, Trace
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Page, Talk
 from bouncer.store.connection import Connection
 from bouncer.store.index_words import msgid_mark, query, row_of
+from bouncer.store.known import Candidate, by_msgid, by_words, spans
 from bouncer.store.packed import name_of, packed, unpack
 from bouncer.store.values import from_column, to_column
 
 NAMES_LIMIT = 50  # names of one conversation: a nick that changes more often is nobody's friend
+MSGIDS_AT_ONCE = 200  # in one question to the word index: its parser is slow with very long ones
+# Kept lines that are compared with lines of the past: what was said in ten conversations at a line a second meanwhile.
+CANDIDATES_LIMIT = 20_000
 LONGEST = 1 << 62  # bounds beyond it are as good as none, and fit into the database
 
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
@@ -65,6 +70,7 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
     values = {
         "network": question.network,
         "upto": bounded(question.upto),
+        "above": bounded(question.above),
         "limit": limit,
         "after": bounded(after.time),
         "after_seq": bounded(after.seq),
@@ -73,7 +79,7 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
     }
     bounds = (
         "time >= :after AND time <= :before AND (time, seq) > (:after, :after_seq) "
-        f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND kind IN ({kinds})"
+        f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND seq > :above AND kind IN ({kinds})"
     )
     order = "ORDER BY time DESC, seq DESC LIMIT :limit" if question.newest else "ORDER BY time, seq LIMIT :limit"
     from_index = "SELECT * FROM (SELECT time, seq FROM places WHERE target = {} AND {} {})"
@@ -137,6 +143,64 @@ def read_place(connection: sqlite3.Connection, network: int, msgid: str) -> Mark
         },
     ).fetchone()
     return None if found is None else Mark(*found)
+
+
+def read_known(connection: sqlite3.Connection, network: int, traces: Sequence[Trace]) -> frozenset[int]:
+    """The places of those of these lines that are kept, or have the msgid of one before them."""
+    msgids = list({trace.msgid for trace in traces} - {""})
+    kept: set[str] = set()
+    for start in range(0, len(msgids), MSGIDS_AT_ONCE):
+        kept |= _kept_msgids(connection, network, msgids[start : start + MSGIDS_AT_ONCE])
+    known = by_msgid(traces, kept)
+    unknown = [trace for place, trace in enumerate(traces) if place not in known]
+    return known | by_words(traces, known, _candidates(connection, network, unknown)) if unknown else known
+
+
+def _kept_msgids(connection: sqlite3.Connection, network: int, msgids: Sequence[str]) -> set[str]:
+    marks = " OR ".join(query((), [msgid_mark(each.encode("utf-8", "surrogateescape"))]) for each in msgids)
+    asked = ",".join("?" * len(msgids))
+    columns = [to_column(each) for each in msgids]
+    first = row_of(network, 0)
+    rows = unpack(
+        connection,
+        packed(
+            ("hex(msgid)",),
+            "SELECT m.msgid FROM words CROSS JOIN messages AS m ON m.network = ? AND m.seq = words.rowid - ? "
+            f"WHERE words MATCH ? AND words.rowid BETWEEN ? AND ? AND m.msgid IN ({asked}) "
+            "UNION ALL SELECT msgid FROM messages WHERE network = ? "
+            f"AND seq > coalesce((SELECT seq FROM indexed WHERE network = ?), 0) AND msgid IN ({asked})",
+        ),
+        (network, first, marks, first, row_of(network + 1, 0) - 1, *columns, network, network, *columns),
+    )
+    return {name_of(row[0]) for row in rows}
+
+
+def _candidates(connection: sqlite3.Connection, network: int, traces: Sequence[Trace]) -> Iterator[Candidate]:
+    """The kept lines that may be the same as some of these."""
+    targets: dict[int, str] = {}
+    stretches = []
+    for folded, each in spans(traces).items():
+        for target in target_ids(connection, network, (folded,)):
+            targets[target] = folded
+            stretches += [[target, bounded(low), bounded(high)] for low, high in each]
+    rows = unpack(
+        connection,
+        packed(
+            ("time", "chosen", "own", "hex(raw)"),
+            "WITH stretch AS (SELECT value ->> 0 AS target, value ->> 1 AS low, value ->> 2 AS high "
+            "FROM json_each(:stretches)) "
+            "SELECT m.time, chosen.target AS chosen, m.device <> '' AS own, m.raw FROM ("
+            "SELECT p.target, p.seq FROM stretch CROSS JOIN places AS p "
+            "ON p.target = stretch.target AND p.time BETWEEN stretch.low AND stretch.high "
+            "UNION SELECT t.target, t.seq FROM messages AS t CROSS JOIN stretch "
+            "ON t.target = stretch.target AND t.time BETWEEN stretch.low AND stretch.high "
+            f"WHERE t.network = :network AND t.seq > {UNINDEXED} LIMIT :limit) AS chosen "
+            "CROSS JOIN messages AS m ON m.network = :network AND m.seq = chosen.seq ORDER BY m.time, m.seq",
+        ),
+        {"network": network, "stretches": json.dumps(stretches), "limit": CANDIDATES_LIMIT},
+    )
+    for time, chosen, own, raw in rows:
+        yield Candidate(int(time), targets[int(chosen)], own == "1", bytes.fromhex(raw))
 
 
 def read_targets(connection: sqlite3.Connection, network: int, after: int, before: int, limit: int) -> list[Talk]:

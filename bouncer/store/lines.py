@@ -162,10 +162,12 @@ def raise_heads(connection: Connection) -> dict[int, Head]:
     for network, device, seq in connection.execute("SELECT network, device, seq FROM positions"):
         positions.setdefault(network, {})[from_column(device)] = seq
     return {
-        network: Head(seq, time or 0, positions.get(network, {}))
+        network: Head(seq, time, positions.get(network, {}))
         for network, seq, time in connection.execute(
-            "SELECT network, seq, (SELECT time FROM messages WHERE messages.network = heads.network "
-            "ORDER BY messages.seq DESC LIMIT 1) FROM heads"
+            # all that is indexed was said at that time or before; lines of the past come last, and are older
+            "SELECT heads.network, heads.seq, max(coalesce(newest, 0), coalesce((SELECT max(time) FROM messages AS m "
+            "WHERE m.network = heads.network AND m.seq > coalesce(indexed.seq, 0)), 0)) "
+            "FROM heads LEFT JOIN indexed ON indexed.network = heads.network"
         )
     }
 

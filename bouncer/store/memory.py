@@ -15,10 +15,11 @@ from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.irc.message import Message
 from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
 from bouncer.model.errors import Unavailable
-from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search
+from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search, Trace
 from bouncer.model.log import message_ids
 from bouncer.model.ports import BEHIND_LIMIT, Found, Head, Kept, Page, Seen, Snapshot, Talk
 from bouncer.model.records import User
+from bouncer.store.known import Candidate, by_msgid, by_words, spans
 from bouncer.store.lines import SEQ_GAP
 from bouncer.store.words import Term, ask, fold_sender, found, said
 from bouncer.store.writer import CLOSED
@@ -197,7 +198,7 @@ class MemoryStore:
             (
                 line
                 for line in self._lines.get(question.network, [])
-                if line.seq <= question.upto
+                if question.above < line.seq <= question.upto
                 and line.kind in question.kinds
                 and (after is None or (line.time, line.seq) > after)
                 and (before is None or (line.time, line.seq) < before)
@@ -218,6 +219,22 @@ class MemoryStore:
             if msgid and msgid == (theirs or f"{message_ids(line.boot, network)}{line.seq:x}"):
                 return _mark_of(line)
         return None
+
+    async def known(self, network: int, traces: Sequence[Trace]) -> frozenset[int]:
+        """As the port says."""
+        self._all_committed()
+        wanted = spans(traces)
+        msgids = set()
+        candidates = []
+        for line in self._lines.get(network, []):
+            msgids.add(Message.parse(line.raw).tags.get("msgid", ""))
+            candidates += [
+                Candidate(line.time, target, bool(line.device), line.raw)
+                for target in self._conversations(network, line) & wanted.keys()
+                if any(low <= line.time <= high for low, high in wanted[target])
+            ]
+        known = by_msgid(traces, msgids)
+        return known | by_words(traces, known, candidates)
 
     async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
         """As the port says."""
@@ -297,7 +314,7 @@ class MemoryStore:
     def _head(self, network: int) -> Head:
         lines = self._lines.get(network)
         positions = {device: seq for (owner, device), seq in self._positions.items() if owner == network}
-        return Head(self._heads[network], lines[-1].time if lines else 0, positions)
+        return Head(self._heads[network], max((line.time for line in lines or ()), default=0), positions)
 
     def _write_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
         for user in saved:

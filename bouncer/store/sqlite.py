@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.history import Mark, Range, Search
+from bouncer.model.history import Mark, Range, Search, Trace
 from bouncer.model.ports import Found, Kept, Page, Seen, Talk
-from bouncer.store.conversations import read_lines, read_markers, read_page, read_place, read_targets
+from bouncer.store.conversations import read_known, read_lines, read_markers, read_page, read_place, read_targets
 from bouncer.store.database import Database, connect, explain
 from bouncer.store.expiry import read_cut
 from bouncer.store.finding import read_search
@@ -49,6 +49,9 @@ class FileReader:
 
     def find(self, network: int, msgid: str) -> Mark | None:
         return self._ask(lambda connection: read_place(connection, network, msgid))
+
+    def known(self, network: int, traces: Sequence[Trace]) -> frozenset[int]:
+        return self._ask(lambda connection: read_known(connection, network, traces))
 
     def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
         return self._ask(lambda connection: read_targets(connection, network, after, before, limit))

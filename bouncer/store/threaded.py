@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Unavailable
-from bouncer.model.history import Expiry, Mark, Range, Search
+from bouncer.model.history import Expiry, Mark, Range, Search, Trace
 from bouncer.model.ports import Found, Kept, Page, Seen, Snapshot, Talk
 from bouncer.model.records import User
 from bouncer.store.writer import CLOSED, Failing, Writer
@@ -37,6 +37,8 @@ class Reader(Protocol):
     def lines(self, question: Range) -> list[Kept]: ...
 
     def find(self, network: int, msgid: str) -> Mark | None: ...
+
+    def known(self, network: int, traces: Sequence[Trace]) -> frozenset[int]: ...
 
     def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]: ...
 
@@ -175,6 +177,11 @@ class ThreadedStore:
         """As the port says; lines that wait are committed first."""
         await self._catch_up(network)
         return await self._read(lambda reader: reader.find(network, msgid))
+
+    async def known(self, network: int, traces: Sequence[Trace]) -> frozenset[int]:
+        """As the port says; lines that wait are committed first."""
+        await self._catch_up(network)
+        return await self._read(lambda reader: reader.known(network, traces))
 
     async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
         """As the port says; lines that wait are committed first."""
