@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Set
 from typing import Any
 
 from bouncer.app import excerpts
@@ -22,6 +22,7 @@ from bouncer.model.questions import (
     AddNetwork,
     ChangeNetwork,
     DeleteNetwork,
+    Known,
     Lines,
     ListNetworks,
     NotDone,
@@ -126,6 +127,18 @@ class Desk:
             return NotDone("INVALID_ATTRIBUTE", str(refusal), refusal.attribute)
         except Refused as refusal:
             return NotDone("UNKNOWN_ERROR", str(refusal))
+
+    def recall(self, question: Known, answer: Callable[[Set[int] | None], None]) -> None:
+        """Answer a link's question when the answer is there; None if it can't be had."""
+        self.spawn(self._recall(question, answer), f"Known {question.network}")
+
+    async def _recall(self, question: Known, answer: Callable[[Set[int] | None], None]) -> None:
+        try:
+            known: Set[int] | None = await self._history.known(question.network, question.traces)
+        except Unavailable as failure:
+            logger.error("what the network %d said before can't be compared now: %s", question.network, failure)
+            known = None
+        answer(known)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something that is nobody's question, but has to end when we do."""

@@ -83,6 +83,7 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
         hostname=config.hostname,
         version=__version__,
         connector=upstreams,
+        recall=lambda question, answer: desk.recall(question, answer),
     )
     for user in snapshot.users:
         house.replace(user)

@@ -63,8 +63,9 @@ CAPABILITIES = (
     Capability("away-notify", wanted=True, hides=frozenset({"AWAY"})),
     Capability("chghost", wanted=True, hides=frozenset({"CHGHOST"})),
     Capability("setname", wanted=True, hides=frozenset({"SETNAME"})),
-    Capability("draft/chathistory"),
-    Capability("draft/event-playback"),
+    # asked of networks to fill gaps (core/gaps.py); clients are answered by us
+    Capability("draft/chathistory", wanted=True),
+    Capability("draft/event-playback", wanted=True),
     Capability("draft/read-marker", hides=frozenset({"MARKREAD"})),
     Capability("znc.in/playback"),
     Capability("znc.in/self-message"),  # what other devices say is shown to all anyway

@@ -42,7 +42,8 @@ class Turned(NamedTuple):
 
 class Channels:
     """``place``: the network as clients see it. ``say`` passes a line of ours on to it, ``show`` gives lines to all
-    clients in the middle of a burst, and ``keep`` has settings keep the wishes.
+    clients in the middle of a burst, ``keep`` has settings keep the wishes, and ``entered`` is told of channels whose
+    names have come.
 
     ``returning``: clients may show channels that we are not back in yet.
     """
@@ -50,6 +51,7 @@ class Channels:
     __slots__ = (
         "_alarm",
         "_detached",
+        "_entered",
         "_joins",
         "_network",
         "_place",
@@ -71,7 +73,9 @@ class Channels:
         say: Callable[[Message], bool],
         show: Callable[[Iterable[Message]], None],
         keep: Callable[[tuple[Channel, ...]], None],
+        entered: Callable[[str], None],
     ) -> None:
+        self._entered = entered
         self._place = place
         self._network = network.name
         self._timers = timers
@@ -232,6 +236,10 @@ class Channels:
             if sent_to not in state.channels:
                 self._take_from_screens(sent_to, f"{name} has let us in again")
             self._stirred = True
+
+    def named(self, message: Message) -> None:
+        """366: of a channel that we have just come into, all is known."""
+        self._entered(message.param(1))
 
     def parted(self, message: Message) -> None:
         """PART."""
@@ -396,6 +404,7 @@ REACTIONS: Mapping[str, Callable[[Channels, Message], None]] = MappingProxyType(
         "JOIN": Channels.joined,
         "PART": Channels.parted,
         "KICK": Channels.kicked,
+        numerics.RPL_ENDOFNAMES: Channels.named,
         "MODE": Channels.mode_changed,
         "INVITE": Channels.invited,
     }

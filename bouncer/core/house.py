@@ -14,6 +14,7 @@ from bouncer.core.link import Link
 from bouncer.core.lobby import Lobby
 from bouncer.model.log import Log, message_ids
 from bouncer.model.ports import Archive, Head, Records, Snapshot, Timers
+from bouncer.model.questions import Recall, unanswered
 from bouncer.model.records import Network, User, fold_name
 from bouncer.upstream.tracked import Row
 
@@ -45,6 +46,7 @@ class House:
         hostname: str,
         version: str,
         connector: Connector,
+        recall: Recall = unanswered,
     ) -> None:
         self.accounts: dict[str, Account] = {}
         self._links: dict[int, Link] = {}  # of all accounts, by network id
@@ -59,6 +61,7 @@ class House:
         self._hostname = hostname
         self._version = version
         self._connector = connector
+        self._recall = recall
         archive.listen(self._durable)
 
     def new_user_id(self) -> int:
@@ -144,6 +147,7 @@ class House:
             version=self._version,
             keep=self._keeper(account),
             changed=account.link_changed,
+            recall=self._recall,
         )
         account.links[network.id] = self._links[network.id] = link
         self._connector.added(link)

@@ -13,10 +13,13 @@ from types import MappingProxyType
 from bouncer.core.channels import REACTIONS, Channels
 from bouncer.core.ctcp import Ctcp
 from bouncer.core.detached import OF_PEOPLE
+from bouncer.core.gaps import NAME as GAP
+from bouncer.core.gaps import Gaps
 from bouncer.core.joins import SERVICES, logs_in
 from bouncer.core.leftoff import SEPARATOR, LeftOff
 from bouncer.core.outbox import Outbox
 from bouncer.core.presence import Presence
+from bouncer.core.replayed import Replayed
 from bouncer.core.screening import Screening
 from bouncer.core.status import LinkStatus, Phase, obituary, printable
 from bouncer.downstream.markers import Markers
@@ -29,9 +32,11 @@ from bouncer.model.entry import NOBODY, TEXT_KINDS, Entry, ImportedEntry, Kind
 from bouncer.model.log import Log
 from bouncer.model.past import PastLine
 from bouncer.model.ports import Archive, Timers, Uplink
+from bouncer.model.questions import Recall, unanswered
 from bouncer.model.records import Channel, Network, User, nick_of
 from bouncer.model.state import ChannelState, NetworkState
 from bouncer.upstream.clock import said_at
+from bouncer.upstream.past import past
 from bouncer.upstream.tracked import SHOWN, Effect, Row
 
 DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that has fallen behind most is forgotten
@@ -61,6 +66,7 @@ class Link:
         version: str,
         keep: Callable[[Network], None],
         changed: Callable[[Link], None],
+        recall: Recall = unanswered,
     ) -> None:
         self._changed = changed  # who is told when we stand otherwise with the network
         self.user = user
@@ -79,9 +85,32 @@ class Link:
         self._version = version
         self._keep = keep
         self._ctcp = Ctcp(version)
-        self._channels = Channels(self, network, timers, say=self._send_own, show=self._show, keep=self._keep_channels)
+        self._gaps = Gaps(timers, say=self._send_own, keep=self._keep_gap)
+        self._replayed = Replayed(
+            network.id,
+            timers,
+            recall,
+            read=self._read_past,
+            insert=self._insert,
+            came=self._gaps.came,
+            kept=self._gaps.kept,
+        )
+        self._heard = max(0.0, log.last_time / 1000)  # when the network last said something
+        if GAP in positions or log.last_time:
+            self._gaps.ended(
+                [channel.name for channel in network.channels], min(positions.get(GAP, log.last_time), log.last_time)
+            )
+        self._channels = Channels(
+            self,
+            network,
+            timers,
+            say=self._send_own,
+            show=self._show,
+            keep=self._keep_channels,
+            entered=self._gaps.entered,
+        )
         self._left_off = LeftOff(
-            positions,
+            {name: seq for name, seq in positions.items() if name != GAP},
             lambda name, seq: archive.put_position(network.id, name, seq),
             lambda name: archive.drop_position(network.id, name),
         )
@@ -196,9 +225,13 @@ class Link:
         """The lines of one read: into the picture, into the log, then to all who follow it."""
         state, log, tracked = self.state, self.log, self._tracked
         channels, asks = self._channels, self._outbox.asks
+        self._heard = now
         stamp = self._stamp(now)
         kept: list[Entry] = []
+        held = self._replayed.batches.open
         for message in messages:
+            if held and "batch=" in message.tagtext and self._replayed.took(message, now):
+                continue
             guarded = self._guarded
             if guarded and self._screening.ignores(message) and not state.is_me(message.nick):
                 continue
@@ -236,7 +269,22 @@ class Link:
         if state.isupport.fold is not channels.fold:
             self._refold()
         channels.settle()
+        if self._gaps.stirred:
+            self._gaps.ask()
         log.wake()
+
+    def _read_past(self, message: Message, conversation: str, now: float) -> PastLine | None:
+        """A line of history as it is kept, None if it is not: it changes nothing, and nobody is asked to act on it."""
+        mine, screening = self.state.is_me(message.nick), self._screening
+        line = past(self.state, message, conversation, int(now * 1000), now)
+        if line is None or not screening.keeps(line.target) or (screening.ignores(message) and not mine):
+            return None
+        return None if mine and line.target.lower() in SECRET_TARGETS else line
+
+    def _insert(self, lines: Sequence[PastLine]) -> None:
+        """Keep lines of the past, which have been missed by all devices, and show them to those who are here."""
+        self._archive.append(self.network.id, [self.log.insert(line) for line in lines])
+        self.log.wake()
 
     def import_lines(self, lines: Sequence[PastLine]) -> None:
         """Keep lines of the past: at their times, under new numbers. Nobody is shown them as they come."""
@@ -294,6 +342,7 @@ class Link:
             self._told_tokens = tokens
             if self.sessions:
                 self._show(supports(self))
+        self._gaps.begin(self.state, message)
 
     def _asked_by_ctcp(self, message: Message, now: float) -> None:
         """A CTCP: the devices answer it, or, if none is there and it is for us alone, we do."""
@@ -309,13 +358,26 @@ class Link:
             self._show([message])
 
     def _batched(self, message: Message) -> None:
-        self._outbox.asks.batch(message, self._timers.now())
+        now = self._timers.now()
+        self._outbox.asks.batch(message, now)
+        self._replayed.batched(message, now)
+
+    def _failed(self, message: Message) -> None:
+        """A refusal that is not for clients."""
+        if message.param(0).upper() == "CHATHISTORY":
+            self._gaps.refused()
 
     def _acknowledged(self, message: Message) -> None:
         self._outbox.asks.acknowledged(message)
 
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
         self._keep(replace(self.network, channels=channels))
+
+    def _keep_gap(self, since: int | None) -> None:
+        if since is not None:
+            self._archive.put_position(self.network.id, GAP, since)
+        else:
+            self._archive.drop_position(self.network.id, GAP)
 
     def _keep_away(self, text: str) -> None:
         self._keep(replace(self.network, away_text=text))
@@ -366,6 +428,8 @@ class Link:
         if message.command in OUR_QUESTIONS:
             known = message.command != "JOIN" or self._channels.are_retries(message)
             self._outbox.asks.note(message, NOBODY if known else None, self.state.isupport.fold, now)
+        elif message.command == "CHATHISTORY":
+            self._gaps.went_out(now)
 
     def _said(self, message: Message, target: str, session: Attached, stamp: int) -> Entry:
         state = self.state
@@ -430,6 +494,8 @@ class Link:
         self._channels.ended()
         self._presence.ended()
         if state.registered:
+            self._replayed.ended(self._heard)
+            self._gaps.ended([channel.name for channel in state.channels.values()], int(self._heard * 1000))
             self._told_nick = state.nick
             state.registered = False
             state.channels = CaseMap(state.isupport.fold)
@@ -497,6 +563,7 @@ _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType
         numerics.RPL_MONOFFLINE: Link._came_or_went,
         "BATCH": Link._batched,
         "ACK": Link._acknowledged,
+        "FAIL": Link._failed,
         "RENAME": lambda link, message: link._channels.renamed(message),
     }
 )

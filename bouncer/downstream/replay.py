@@ -92,6 +92,7 @@ class Replay:
             for entry, ids in lines
             if not ((entry.device == session.device and not echo) or place.is_detached(entry.target))
         ]
+        shown.sort(key=lambda line: (line[0].time, line[0].seq))  # lines of the past have later numbers
         pieces = self._pieces(profile, shown)
         if not profile & renderer.batch or not renderer.has_time(profile):
             return b"".join(data for _, data in pieces)

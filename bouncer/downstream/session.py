@@ -13,6 +13,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from bouncer.downstream.deliver import CRLF, Renderer
@@ -23,7 +24,7 @@ from bouncer.downstream.replay import Replay
 from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
-from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.entry import PAST, TEXT_KINDS
 from bouncer.model.history import Mark
 from bouncer.model.ports import Cancellable, Kept, Page, Sink, Timers
 from bouncer.model.questions import Excerpt, Unread
@@ -176,7 +177,10 @@ class Session:
 
     def _write_burst(self, start: int, end: int) -> None:
         log = self.place.log
-        data = self._renderer.burst(log, start, end, self._profile, self)
+        if start < log.past:
+            data = self._with_past(start, end)
+        else:
+            data = self._renderer.burst(log, start, end, self._profile, self)
         self.index = end
         last = log.slice(end - 1, end)[0].seq
         if last > self._sent:
@@ -184,6 +188,19 @@ class Session:
             data += self._proof()
         if data:
             self.sink.write(data)
+
+    def _with_past(self, start: int, end: int) -> bytes:
+        """A burst with lines of the past in it: they are played as what was missed is."""
+        log = self.place.log
+        pieces = []
+        for past, run in groupby(log.slice(start, end), key=lambda entry: entry.only is PAST):
+            entries = list(run)
+            if past:
+                pieces.append(self._replay.entries(self, [entry for entry in entries if entry.kind in TEXT_KINDS]))
+            else:
+                pieces.append(self._renderer.burst(log, start, start + len(entries), self._profile, self))
+            start += len(entries)
+        return b"".join(pieces)
 
     def _catch_up(self) -> bool:
         """One step of reading missed lines; False while a page of them is on its way from the store."""

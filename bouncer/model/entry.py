@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from bouncer.irc.message import Message
 
+PAST: Final = "past"  # an entry's ``only`` when it was said before the lines around it: shown to all, but as history
 NOBODY: Final = "nobody"  # an entry's ``only`` when it is kept but shown to no one: the channel is detached
 
 
@@ -41,7 +42,7 @@ class Entry:
     ``time``: milliseconds since 1970 UTC. ``target``: the conversation it belongs to (a channel, or the other's nick).
     ``also``: conversations that it belongs to as well (a QUIT or NICK: the channels that the user is seen in).
     ``device``: the device that said it, for the user's own lines. ``origin``: the session that said it, which gets
-    it back only as an echo. ``only``: the one session that it is for, if it is for one, or NOBODY.
+    it back only as an echo. ``only``: the one session that it is for, if it is for one, or NOBODY, or PAST.
     """
 
     imported: ClassVar[bool] = False

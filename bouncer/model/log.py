@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from bouncer.irc.message import Message
-from bouncer.model.entry import TEXT_KINDS, Entry, Kind
+from bouncer.model.entry import PAST, TEXT_KINDS, Entry, Kind
+from bouncer.model.past import PastLine
 
 # Memory for sessions that are behind, some 8,000 lines; who falls out of it reads on from the store.
 WINDOW_BYTES = 4 << 20
@@ -56,6 +57,7 @@ class Log:
         "ids",
         "last_time",
         "network",
+        "past",
         "seq",
     )
 
@@ -70,6 +72,7 @@ class Log:
         self._entries: list[Entry] = []
         self._base = 0
         self._bytes = 0
+        self.past = 0  # the place after the last line of the past; behind it no reader has to look for one
         self._lossy = 0  # the place after the last entry that left memory and that no page of history can give back
 
     @property
@@ -100,6 +103,13 @@ class Log:
         entry = Entry(self.seq, time, message, kind, target, device, origin, only, also)
         self._entries.append(entry)
         self._bytes += len(message.raw) + ENTRY_OVERHEAD
+        return entry
+
+    def insert(self, line: PastLine) -> Entry:
+        """Add a line that was said before; its number is new all the same."""
+        message = Message.parse(line.raw)
+        entry = self.append(message, line.time, line.kind, line.target, device=line.device, only=PAST, also=line.also)
+        self.past = self.head
         return entry
 
     def take(self, count: int) -> int:

@@ -1,16 +1,16 @@
-"""Questions that a session asks of the world outside, and whose answers it renders when they come.
+"""Questions that a session or a link asks of the world outside, and whose answers it uses when they come.
 
 Owns the shapes. Who answers is decided in `app`; a session never waits, it is called again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import Enum
 
 from bouncer.model.entry import TEXT_KINDS
-from bouncer.model.history import Mark
+from bouncer.model.history import Mark, Trace
 from bouncer.model.ports import Kept
 
 
@@ -106,6 +106,23 @@ class Excerpt:
 
     rows: Sequence[Kept]
     complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Which of these lines of a network are kept already; the answer is a set of their places (`History.known`)."""
+
+    network: int
+    traces: Sequence[Trace]
+
+
+Recall = Callable[[Known, Callable[[Set[int] | None], None]], None]
+"""How the core asks; what is given is called later with the answer, None if it can't be had."""
+
+
+def unanswered(question: Known, answer: Callable[[Set[int] | None], None]) -> None:
+    """Where there is nobody to ask."""
+    answer(None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,27 @@ from datetime import datetime
 from bouncer.irc.message import Message
 
 TRUSTED_SKEW_MS = 24 * 3600 * 1000  # a network's clock that is further off than a day is wrong (design 3.3)
+EARLIEST_MS = 631_152_000_000  # 1990: nobody has history that is older, and a clock that was never set says 1970
 
 
 def said_at(message: Message, stamp: int, now: float) -> int:
     """The line's own time in milliseconds since 1970, or ``stamp`` if it has none that can be right at ``now``
     (seconds)."""
+    time = _tagged(message)
+    return time if time is not None and abs(time - now * 1000) < TRUSTED_SKEW_MS else stamp
+
+
+def past_at(message: Message, stamp: int, now: float) -> int:
+    """Likewise of a line of the past, which may be as old as IRC with times is."""
+    time = _tagged(message)
+    return time if time is not None and EARLIEST_MS <= time < now * 1000 + TRUSTED_SKEW_MS else stamp
+
+
+def _tagged(message: Message) -> int | None:
     text = message.tags.get("time")
     if not text:
-        return stamp
+        return None
     try:
-        time = round(datetime.fromisoformat(text).timestamp() * 1000)
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        return stamp
-    return time if abs(time - now * 1000) < TRUSTED_SKEW_MS else stamp
+        return None

@@ -21,6 +21,7 @@ Effect = tuple[Kind, str] | None
 Row = Callable[[NetworkState, Message], Effect]
 
 SHOWN: Effect = (Kind.NONE, "")
+OURS_TO_ANSWER = frozenset({"BOUNCER", "CHATHISTORY"})
 
 
 def _conversation(state: NetworkState, message: Message, kind: Kind) -> Effect:
@@ -312,8 +313,8 @@ def _while_registering(state: NetworkState, message: Message) -> Effect:
 
 
 def _standard_reply(state: NetworkState, message: Message) -> Effect:
-    # no network is ever asked what BOUNCER asks: such a reply would be taken for ours
-    return None if message.param(0).upper() == "BOUNCER" else SHOWN
+    # what clients ask with these they ask us: a network's reply would be taken for ours
+    return None if message.param(0).upper() in OURS_TO_ANSWER else SHOWN
 
 
 def _consumed(state: NetworkState, message: Message) -> Effect:
@@ -347,8 +348,9 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         numerics.RPL_MONONLINE: _consumed,
         numerics.RPL_MONOFFLINE: _consumed,
         "ACK": _consumed,
-        # ours alone to say: which networks there are
+        # ours alone to say: which networks there are, and what was said in them
         "BOUNCER": _consumed,
+        "CHATHISTORY": _consumed,
         **dict.fromkeys(("FAIL", "WARN", "NOTE"), _standard_reply),
         numerics.RPL_WELCOME: _welcome,
         numerics.RPL_YOURHOST: _welcome,

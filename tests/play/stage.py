@@ -237,6 +237,7 @@ class Stage:
             hostname="bnc.example",
             version="1.0",
             connector=self,
+            recall=lambda question, answer: self.desk.recall(question, answer),
         )
         for user in snapshot.users:
             self.house.replace(user)

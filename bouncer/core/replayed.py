@@ -1,0 +1,164 @@
+"""History that a network sends: compared with what is kept, and the rest put into the log as lines of the past.
+
+Owns the batches on their way in, and which of them waits for an answer of the store. Must not know why a network sends
+history, nor what its lines mean.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence, Set
+from typing import NamedTuple
+
+from bouncer.core.alarm import Alarm
+from bouncer.irc.message import Message
+from bouncer.model.history import Trace, words_of
+from bouncer.model.past import PastLine
+from bouncer.model.ports import Timers
+from bouncer.model.questions import Known, Recall
+from bouncer.upstream.batches import Batches, Piece
+
+RETRY = 30.0  # seconds after which a store that could not answer is asked again
+# Lines that wait while the store can't be asked, some 6 MB. Of more, the newest batch is given up: whoever sends so
+# much without being asked can be asked again.
+WAITING_LIMIT = 20_000
+# A line said just now may stand in history before it comes to us as a live one: with such lines a batch waits for that.
+JUST_NOW_MS = 60_000
+SETTLING = 1.0  # seconds; servers hand a line to all channels' members in milliseconds
+
+
+class _Waiting(NamedTuple):
+    piece: Piece
+    ready_at: float
+    lines: list[PastLine]
+    traces: list[Trace]
+
+
+class Replayed:
+    """What one network replays.
+
+    ``read`` says what a line of a batch about some conversation was, None if history is not to have it. ``insert`` puts
+    lines into the log, in order of time. ``came`` and ``kept`` are told of each piece when it is there, and when its
+    lines are in the log (or it is given up).
+    """
+
+    __slots__ = (
+        "_alarm",
+        "_asking",
+        "_came",
+        "_insert",
+        "_kept",
+        "_network",
+        "_read",
+        "_recall",
+        "_timers",
+        "_waiting",
+        "batches",
+    )
+
+    def __init__(
+        self,
+        network: int,
+        timers: Timers,
+        recall: Recall,
+        *,
+        read: Callable[[Message, str, float], PastLine | None],
+        insert: Callable[[Sequence[PastLine]], None],
+        came: Callable[[Piece], None],
+        kept: Callable[[Piece], None],
+    ) -> None:
+        self.batches = Batches()
+        self._network = network
+        self._timers = timers
+        self._recall = recall
+        self._read = read
+        self._insert = insert
+        self._came = came
+        self._kept = kept
+        self._waiting: deque[_Waiting] = deque()
+        self._asking = False
+        self._alarm = Alarm(timers, self._ring)
+
+    def took(self, message: Message, now: float) -> bool:
+        """Whether a line with a batch is history, and so taken care of."""
+        if not self.batches.takes(message):
+            return False
+        piece = self.batches.overfull(message)
+        if piece is not None:
+            self._take(piece, now)
+        return True
+
+    def batched(self, message: Message, now: float) -> None:
+        """A BATCH begins or ends."""
+        piece = self.batches.batch(message, now)
+        if piece is not None:
+            self._take(piece, now)
+        self._set_alarm()
+
+    def ended(self, now: float) -> None:
+        """The connection is gone: what it brought is as good as any."""
+        for piece in self.batches.ended():
+            self._take(piece, now)
+        self._set_alarm()
+
+    def _take(self, piece: Piece, now: float) -> None:
+        self._came(piece)
+        lines, traces = [], []
+        for message in piece.lines:
+            line = self._read(message, piece.target, now)
+            if line is not None:
+                lines.append(line)
+                traces.append(_trace(message, line))
+        if sum(len(each.lines) for each in self._waiting) + len(lines) > WAITING_LIMIT:
+            lines, traces = [], []
+        fresh = any(line.time > now * 1000 - JUST_NOW_MS for line in lines)
+        self._waiting.append(_Waiting(piece, now + SETTLING if fresh else now, lines, traces))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Ask about the oldest; one after the other, so that what one brings is kept when the next is compared."""
+        while self._waiting and not self._asking:
+            first = self._waiting[0]
+            if first.ready_at > self._timers.now():
+                self._wait(first.ready_at)
+            elif first.lines:
+                self._asking = True
+                self._recall(Known(self._network, first.traces), self._answered)
+            else:
+                self._waiting.popleft()
+                self._kept(first.piece)
+
+    def _answered(self, known: Set[int] | None) -> None:
+        if known is None:
+            self._wait(self._timers.now() + RETRY)
+            return
+        piece, _, lines, _ = self._waiting.popleft()
+        new = [line for place, line in enumerate(lines) if place not in known]
+        if new:
+            self._insert(sorted(new, key=lambda line: line.time))
+        self._asking = False
+        self._kept(piece)
+        self._go_on()
+
+    def _wait(self, until: float) -> None:
+        self._asking = True
+        self._timers.at(until, self._ask_again)
+
+    def _ask_again(self) -> None:
+        self._asking = False
+        self._go_on()
+
+    def _ring(self) -> None:
+        now = self._timers.now()
+        for piece in self.batches.overdue(now):
+            self._take(piece, now)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        self._alarm.set(self.batches.due_at)
+
+
+def _trace(message: Message, line: PastLine) -> Trace:
+    msgid = message.tags.get("msgid", "") if message.tagtext else ""
+    target = line.target or (line.also[0] if line.also else "")
+    return Trace(msgid, line.time, target, message.nick, message.command, words_of(message))
