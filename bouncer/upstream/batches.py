@@ -38,6 +38,7 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class _Batch:
+    reference: str
     type: str
     target: str
     complete: bool
@@ -67,12 +68,15 @@ class Batches:
         """A BATCH that is in none of these begins or ends; returns what one of these has had, if that has ended."""
         sign, reference = message.param(0)[:1], message.param(0)[1:]
         if sign == "-" and reference in self.open:
-            batch = self.open[reference]
+            batch = self.open.pop(reference)
+            if batch.reference != reference:
+                return None  # one inside it
             for name in [name for name, each in self.open.items() if each is batch]:
                 del self.open[name]
             return batch.piece(last=True)
-        if sign == "+" and message.param(1) in HISTORY and len(self.open) < BATCHES_LIMIT:
-            self.open[reference] = _Batch(message.param(1), message.param(2), COMPLETE in message.tags, now)
+        room = len(self.open) < BATCHES_LIMIT and reference not in self.open
+        if sign == "+" and message.param(1) in HISTORY and room:
+            self.open[reference] = _Batch(reference, message.param(1), message.param(2), COMPLETE in message.tags, now)
         return None
 
     def takes(self, message: Message) -> bool:
@@ -84,6 +88,8 @@ class Batches:
             batch.lines.append(message)
             return True
         sign, reference = message.param(0)[:1], message.param(0)[1:]
+        if reference == batch.reference:
+            return False  # it is said to be in itself; so its end is
         if sign == "+" and len(self.open) < BATCHES_LIMIT:
             self.open.setdefault(reference, batch)
         elif sign == "-" and self.open.get(reference) is batch:
