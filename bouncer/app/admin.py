@@ -1,6 +1,7 @@
 """Both ends of ``admin.sock``, through which the command line reaches a bouncer that runs.
 
-One line of JSON each way: ``{"words": [...]}``, and ``{"lines": [...], "data": ...}`` or ``{"refused": "..."}``.
+One line of JSON each way: ``{"words": [...]}``, and ``{"lines": [...], "data": ...}`` or ``{"refused": "..."}``; or
+``{"import": [user, network], "past": [...]}`` with lines as `operations/past.py` writes them.
 Whoever may open the socket (its mode is 0600) is the machine's admin. Owns this wire. Must not know any operation.
 """
 
@@ -12,13 +13,14 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.net.address import LONGEST_UNIX_PATH
 from bouncer.operations.context import Context
+from bouncer.operations.past import import_lines
 from bouncer.operations.row import Result
 from bouncer.operations.table import perform
 
@@ -27,6 +29,8 @@ ANSWER_LIMIT = 64 * 1024 * 1024  # bytes; an export is no longer than what was a
 CLIENTS_LIMIT = 32  # at once; each is a person or a script on this machine
 ANSWER_PATIENCE = 300.0  # seconds that an answer may take; hashing the passwords of a large file is the longest work
 PATIENCE = 30.0  # seconds that a client may take to send a request, or to take its answer
+
+_USAGE = 'a request is a line of JSON like {"words": ["status"]}'
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +100,7 @@ class AdminSocket:
 
     async def _answer(self, request: bytes) -> dict[str, Any]:
         try:
-            words = _words(request)
-            result = await perform(self._context(), words)
+            result = await self._perform(request)
         except (Refused, Unavailable) as problem:
             return {"refused": str(problem)}
         except Exception:
@@ -105,13 +108,27 @@ class AdminSocket:
             return {"refused": "that went wrong inside the bouncer; its log has more"}
         return {"lines": result.lines, "data": result.data}
 
+    async def _perform(self, request: bytes) -> Result:
+        asked = _asked(request)
+        if "import" in asked:
+            match asked["import"]:
+                case [str(user), str(network)]:
+                    return Result((), await import_lines(self._context(), user, network, asked.get("past")))
+            raise Refused(_USAGE)
+        return await perform(self._context(), _words(asked))
+
 
 async def ask(path: Path, words: Sequence[str]) -> Result:
     """Have the bouncer that listens on ``path`` do what the words say.
 
     Raises Refused with its sentence, and NotRunning if there is none.
     """
-    request = json.dumps({"words": list(words)}).encode()
+    return await request(path, {"words": list(words)})
+
+
+async def request(path: Path, asked: Mapping[str, Any]) -> Result:
+    """Like :meth:`ask`, for any request."""
+    request = json.dumps(asked).encode()
     if len(request) >= REQUEST_LIMIT:
         raise Refused(f"the request is longer than {REQUEST_LIMIT} bytes; give the file in parts")
     try:
@@ -174,13 +191,20 @@ async def _send(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
         await writer.drain()
 
 
-def _words(request: bytes) -> list[str]:
+def _asked(request: bytes) -> dict[str, Any]:
     try:
-        words = json.loads(request)["words"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        words = None
+        asked = json.loads(request)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise Refused(_USAGE)
+    return asked
+
+
+def _words(asked: Mapping[str, Any]) -> list[str]:
+    words = asked.get("words")
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-        raise Refused('a request is a line of JSON like {"words": ["status"]}')
+        raise Refused(_USAGE)
     return words
 
 

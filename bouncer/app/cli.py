@@ -22,6 +22,7 @@ from bouncer import __version__
 from bouncer.app import admin, completion
 from bouncer.app.completion import offered
 from bouncer.app.home import Home, InUse, default_home
+from bouncer.app.moving.commands import history_commands
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations.row import Key, LeftOut, Operation, Result, Takes
 from bouncer.operations.table import OPERATIONS, perform
@@ -46,12 +47,14 @@ FILE_LIMIT = 4 * 1024 * 1024  # bytes of a state file; the admin socket takes no
 
 _CONTROLS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
+HISTORY = "history"
 GROUPS = {
     "user": "People who may log in.",
     "network": "The IRC networks of users.",
     "channel": "The channels to be in.",
     "ignore": "Whom not to hear.",
     "highlight": "Words that call for attention.",
+    HISTORY: "What was said, out of the bouncer and into it.",
     "nolog": "What history does not keep.",
     "server": "The servers of a network.",
     "device": "What logs in as user@device.",
@@ -146,6 +149,12 @@ def program(
             )
             bouncer.add_command(groups[row.group])
         groups[row.group].add_command(command)
+    if HISTORY not in groups:
+        groups[HISTORY] = _Commands(table, (HISTORY,), name=HISTORY, params=[_home_option()], help=GROUPS[HISTORY])
+        bouncer.add_command(groups[HISTORY])
+    for command in history_commands(_home, _say, _refusals):
+        command.params.append(_home_option())
+        groups[HISTORY].add_command(command)
     return bouncer
 
 

@@ -20,6 +20,7 @@ LATEST: Final = 253_402_300_799_999  # the last millisecond that a date of four 
 
 _NO_NAME = re.compile("[\0\r\n ]")
 _BREAKS = re.compile(rb"[\0\r\n]")
+LINKED_KINDS = frozenset({Kind.QUIT, Kind.NICK})  # of no conversation of their own, and of several
 _KINDS = {kind.name: kind for kind in Kind if kind}
 
 
@@ -51,6 +52,8 @@ def past_line(
     found = _KINDS.get(command)
     if found is None or (kind and kind != found.name):
         raise Refused(f"it says that it is {kind or 'a line'} and is none that history keeps as such")
+    if also and found not in LINKED_KINDS:
+        raise Refused(f"it is a {found.name} that belongs to several conversations")
     if len(also) > ALSO_LIMIT:
         raise Refused(f"it belongs to more than {ALSO_LIMIT} conversations")
     for name in (target, device, *also):

@@ -13,6 +13,7 @@ import pytest
 from bouncer.app import admin
 from bouncer.app.admin import AdminSocket, NotRunning, ask
 from bouncer.model.errors import Refused
+from bouncer.model.history import Search
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Bench
@@ -182,3 +183,14 @@ async def test_the_end_does_not_wait_for_those_who_hang(stocked: Bench, path: Pa
     await served.close()
     assert await reader.read() == b""
     writer.close()
+
+
+async def test_lines_of_the_past_come_in_beside_commands(served: Path, stocked: Bench) -> None:
+    row = [5000, ":bob!b@h PRIVMSG #c :caf\xe9", "#c", "", []]
+    done = await admin.request(served, {"import": ["alice", "libera"], "past": [row]})
+    assert done.data == {"lines": 1, "unindexed": 0}
+    found = await stocked.store.search(Search((stocked.network("alice", "libera").id,), "", 9, "#c"))
+    assert [hit.line.raw for hit in found] == [b":bob!b@h PRIVMSG #c :caf\xe9"]
+    for asked in ({"import": "alice/libera", "past": []}, {"import": [1, 2]}, {"import": ["alice", "libera"]}, {}):
+        with pytest.raises(Refused):
+            await admin.request(served, asked)

@@ -12,9 +12,9 @@ RAW = b"@msgid=a :bob!b@h PRIVMSG #a :\xff text"
 
 
 def test_a_line_is_what_its_command_says() -> None:
-    line = past_line(5, RAW, "#a", "phone", ("#b",), "PRIVMSG")
-    assert line == (5, Kind.PRIVMSG, "#a", "phone", ("#b",), RAW)
-    assert past_line(LATEST, b":a!b@c quit", "").kind is Kind.QUIT
+    assert past_line(5, RAW, "#a", "phone", kind="PRIVMSG") == (5, Kind.PRIVMSG, "#a", "phone", (), RAW)
+    quit_line = past_line(LATEST, b":a!b@c quit", "", also=("#a", "#b"))
+    assert (quit_line.kind, quit_line.also) == (Kind.QUIT, ("#a", "#b"))
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,9 @@ def test_a_line_is_what_its_command_says() -> None:
         ({"target": "#a b"}, "a name in it"),
         ({"target": "#" * (NAME_LIMIT + 1)}, "a name in it"),
         ({"device": "a\nb"}, "a name in it"),
-        ({"also": ("#a", "\0")}, "a name in it"),
-        ({"also": ("#a",) * (ALSO_LIMIT + 1)}, "more than"),
+        ({"also": ("#b",)}, "several conversations"),
+        ({"raw": b"QUIT", "also": ("#a", "\0")}, "a name in it"),
+        ({"raw": b"QUIT", "also": ("#a",) * (ALSO_LIMIT + 1)}, "more than"),
     ],
 )
 def test_what_is_no_line_of_history_is_refused(changes: dict[str, object], problem: str) -> None:
