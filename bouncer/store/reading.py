@@ -169,17 +169,23 @@ class Reader:
         for time, kind, raw in rows:
             yield time, kind, bytes(raw)
 
-    def copy(self, to: Path, progress: Callable[[int, int], None]) -> None:
-        """Copy the whole database as it is now into a new file, while others go on writing. ``progress`` is told how
-        much is left, of how much."""
+    def copy(self, to: Path, told: Callable[[int], None]) -> None:
+        """Copy the whole database as it is now into a new file, while others go on writing. ``told`` is told how many
+        bytes more are copied."""
+        left_before = 0
+
+        def step(_: int, left: int, whole: int) -> None:
+            nonlocal left_before
+            told(((left_before or whole) - left) * page_size)
+            left_before = left
+
+        # a picture that is held: without it the copy would begin anew whenever somebody writes
         with self._trouble(), transaction(self._connection, "DEFERRED"):
-            # a picture that is held: without it the copy would begin anew whenever somebody writes
+            page_size = self._connection.execute("PRAGMA page_size").fetchone()[0]
             self._connection.execute("SELECT count(*) FROM meta").fetchone()
             copy = sqlite3.connect(to)
             try:
-                self._connection.backup(
-                    copy, pages=COPY_PAGES, progress=lambda _, left, whole: progress(left, whole), sleep=0
-                )
+                self._connection.backup(copy, pages=COPY_PAGES, progress=step, sleep=0)
                 copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole without a log beside it
             finally:
                 copy.close()

@@ -66,3 +66,39 @@ def history_commands(home: Callable[[], Home], say: Say, refusals: Refusals) -> 
             import_history(home(), say, what, path, form, timezone, partial, as_json)
 
     return [export, import_]
+
+
+def home_commands(home: Callable[[], Home], say: Say, refusals: Refusals) -> list[click.Command]:
+    """The commands about whole homes."""
+
+    @click.command("backup")
+    @click.argument("path", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
+    def backup(path: Path | None) -> None:
+        """Write the whole home to one file: settings, key, certificates and all history.
+
+        The bouncer may run meanwhile. Without FILE it is named after the time, in this folder. It is compressed unless
+        its name ends in .tar, and has the key to all passwords in it.
+        """
+        from bouncer.app.moving.backup import back_up  # much that no other command needs
+
+        with refusals():
+            back_up(home(), path, say)
+
+    @click.command("restore")
+    @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
+    @click.option("--verify", is_flag=True, help="Only look whether the file is good; no home is touched.")
+    @click.option("--force", is_flag=True, help="Move what is in the home aside, into a folder in it.")
+    def restore(path: Path, verify: bool, force: bool) -> None:
+        """Make a home of a file that bouncer backup has written, after looking whether it is good.
+
+        No bouncer may run on that home meanwhile.
+        """
+        from bouncer.app.moving import backup as moving  # much that no other command needs
+
+        with refusals():
+            if verify:
+                moving.verify(path, say)
+            else:
+                moving.restore(home(), path, force, say)
+
+    return [backup, restore]
