@@ -54,6 +54,7 @@ async def unread(history: History, question: Unread) -> Excerpt:
         question.limit,
         after=question.start,
         above=question.after,  # lines with later numbers may have times as early as they like
+        imported=False,
     )
     rows = await history.lines(range_)
     return Excerpt(rows, complete=len(rows) < question.limit)

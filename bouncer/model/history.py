@@ -61,7 +61,7 @@ class Spot(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Range:
     """The lines of one conversation between two places, both excluded: ``limit`` at most, from the oldest or from the
-    newest on. Of them, those with numbers up to ``above`` are left out.
+    newest on. Of them, those with numbers up to ``above`` are left out, and imported ones unless ``imported``.
 
     ``targets`` are names as anybody may spell them; several if a conversation went on under several (a private one,
     over changes of nick). ``upto`` is the log's last number when this was asked: what came after is left out, and
@@ -77,6 +77,7 @@ class Range:
     newest: bool = False
     kinds: Set[int] = TEXT_KINDS
     above: int = 0
+    imported: bool = True
 
 
 @dataclass(frozen=True, slots=True)

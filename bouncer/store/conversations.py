@@ -81,11 +81,15 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
         "time >= :after AND time <= :before AND (time, seq) > (:after, :after_seq) "
         f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND seq > :above AND kind IN ({kinds})"
     )
+    if not question.imported:
+        bounds += (
+            f" AND (SELECT boot FROM messages AS m WHERE m.network = :network AND m.seq = each.seq) <> {PAST_BOOT}"
+        )
     order = "ORDER BY time DESC, seq DESC LIMIT :limit" if question.newest else "ORDER BY time, seq LIMIT :limit"
-    from_index = "SELECT * FROM (SELECT time, seq FROM places WHERE target = {} AND {} {})"
+    from_index = "SELECT * FROM (SELECT time, seq FROM places AS each WHERE target = {} AND {} {})"
     parts = [from_index.format(target, bounds, order) for target in targets]
     parts.append(
-        f"SELECT time, seq FROM messages WHERE network = :network AND seq > {UNINDEXED} AND {bounds} "
+        f"SELECT time, seq FROM messages AS each WHERE network = :network AND seq > {UNINDEXED} AND {bounds} "
         f"AND target IN ({','.join(map(str, targets))})"
     )
     source = f"(SELECT time, seq FROM ({' UNION '.join(parts)}) {order}) AS chosen"

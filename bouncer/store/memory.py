@@ -200,6 +200,7 @@ class MemoryStore:
                 for line in self._lines.get(question.network, [])
                 if question.above < line.seq <= question.upto
                 and line.kind in question.kinds
+                and (question.imported or line.boot != PAST_BOOT)
                 and (after is None or (line.time, line.seq) > after)
                 and (before is None or (line.time, line.seq) < before)
                 and not names.isdisjoint(self._conversations(question.network, line))

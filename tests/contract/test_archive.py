@@ -221,6 +221,8 @@ async def test_imported_lines_are_missed_by_nobody_and_are_found_by_time_and_msg
         await place.written()
         found = await place.store.lines(Range(1, ("#a",), 9, 9))
         assert [(kept.seq, kept.boot == 0) for kept in found] == [(2, True), (1, False), (3, False)]
+        others = await place.store.lines(Range(1, ("#a",), 9, 9, imported=False))
+        assert [kept.seq for kept in others] == [1, 3]
         assert await place.store.find(1, "bnc-0-1-2") == (500, 2)
         assert [hit.line.seq for hit in await place.store.search(Search((1,), "past", 9))] == [2]
         await place.restart()

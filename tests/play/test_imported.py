@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bouncer.model.past import PastLine, past_line
 from tests.play.stage import START, Stage
 
@@ -63,3 +65,25 @@ async def test_they_stand_at_their_time_and_can_be_named(stage: Stage) -> None:
     msgid = lines[1].partition("msgid=")[2].partition(";")[0].partition(" ")[0]
     device.says(f"CHATHISTORY AFTER #c msgid={msgid} 10")
     assert [line.rpartition(":")[2] for line in await device.gets_soon() if " PRIVMSG " in line] == ["now"]
+
+
+async def test_a_channel_that_is_shown_again_shows_only_what_was_missed(stage: Stage) -> None:
+    upstream = stage.connected(channels=("#c",))
+    upstream.joins("#c", "bob")
+    device = await stage.attached("alice/example@phone")
+    detach(stage, hidden=True)
+    upstream.says(":bob!b@h PRIVMSG #c :missed")
+    upstream.link.import_lines([past(5, "of the past")])
+    device.lines()
+    detach(stage, hidden=False)
+    lines = await device.gets_soon()
+    assert next(line for line in lines if " PRIVMSG #c " in line).endswith("missed")
+    assert not any("of the past" in line for line in lines)
+
+
+def detach(stage: Stage, *, hidden: bool) -> None:
+    account = stage.house.account("alice")
+    assert account is not None
+    (network,) = account.user.networks
+    channels = tuple(replace(channel, detached=hidden) for channel in network.channels)
+    stage.house.replace(replace(account.user, networks=(replace(network, channels=channels),)))
