@@ -18,6 +18,10 @@ from bouncer.model.questions import Recall, unanswered
 from bouncer.model.records import Network, User, fold_name
 from bouncer.upstream.tracked import Row
 
+# Numbers left out when a network is brought back in the same life of the process: its server may still have said
+# something while it was left, which takes seconds.
+LAST_WORDS = 10_000
+
 
 class Connector(Protocol):
     """Who keeps links connected."""
@@ -180,7 +184,7 @@ class House:
     def _drop(self, link: Link) -> None:
         """End a link. If its network is brought back, it goes on where this one ends: no number is given twice."""
         del self._links[link.network.id]
-        self._heads[link.network.id] = Head(link.log.seq, link.log.last_time, link.places)
+        self._heads[link.network.id] = Head(link.log.seq + LAST_WORDS, link.log.last_time, link.places)
         for session in list(link.sessions):
             session.close(f"The network {link.network.name} was removed")
         self._connector.removed(link)

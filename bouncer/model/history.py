@@ -83,12 +83,31 @@ class Range:
 @dataclass(frozen=True, slots=True)
 class Expiry:
     """Lines that are kept no longer: of one conversation, or of a whole network if ``target`` is "". Those before a
-    time (milliseconds), and of them those up to a number. Of one conversation, lines not indexed yet stay."""
+    time (milliseconds), and of them those up to a number; of one conversation only what is there when this is
+    committed."""
 
     network: int
     target: str = ""
     before: int | None = None
     upto: int = LAST_SEQ
+
+    def covers(self, other: Expiry) -> bool:
+        """Whether all lines of the other are among these."""
+        return (
+            self.network == other.network
+            and self.target in ("", other.target)
+            and (self.before is None or (other.before is not None and self.before >= other.before))
+            and self.upto >= other.upto
+        )
+
+
+class Weight(NamedTuple):
+    """What a run of lines weighs: how many they are, and the bytes of their text. ``end`` is the place of the oldest
+    of them: the next run begins before it."""
+
+    lines: int
+    size: int
+    end: Mark
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry
-from bouncer.model.history import Expiry, Mark, Range, Search, Spot, Trace
-from bouncer.model.records import User
+from bouncer.model.history import Expiry, Mark, Range, Search, Spot, Trace, Weight
+from bouncer.model.records import Network, User
 
 BEHIND_LIMIT = 10_000  # lines that are counted for a device in a list; beyond that the number helps nobody
 
@@ -79,12 +79,41 @@ class Snapshot:
     boot: int  # counts the starts of this database; part of the msgids that we give
 
 
+class RemovedUser(NamedTuple):
+    """A user as it was when it was removed, with the networks that went with it."""
+
+    user: User
+    at: int  # seconds since 1970 UTC
+
+
+class RemovedNetwork(NamedTuple):
+    """A network that was removed from its user: ``owner`` is the user's id."""
+
+    owner: int
+    network: Network
+    at: int  # seconds since 1970 UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was removed and is still kept, what went last first."""
+
+    users: tuple[RemovedUser, ...] = ()
+    networks: tuple[RemovedNetwork, ...] = ()
+
+
 class Records(Protocol):
     """Where settings are kept. Everything put is committed in the order in which it was put."""
 
     def put_users(self, saved: Sequence[User], removed: Sequence[int] = ()) -> None:
         """Keep these users as they are now, with their networks and channels, and remove others by id, all in one
-        transaction. What is removed keeps its history for 30 days. Returns at once."""
+        transaction. Returns at once.
+
+        What is removed, and a network that its user has no more, is kept for REMOVED_DAYS with its history; saved
+        again in that time, it is there again."""
+
+    async def removed(self) -> Removed:
+        """What was removed and is still kept. Raises Unavailable if the store can't answer."""
 
     async def settled(self) -> None:
         """Return when all that was put before is durable. Raises Unavailable if it can't be stored."""
@@ -110,6 +139,9 @@ class Archive(Protocol):
     def expire(self, expiry: Expiry) -> None:
         """Delete these lines, portion by portion, behind all that was put before. Returns at once; what an end of the
         process leaves of it stays until it is asked for again."""
+
+    async def expired(self) -> None:
+        """Return when all is deleted that :meth:`expire` was asked for. Raises Unavailable if it can't be."""
 
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """Have ``durable({network: highest durable seq})`` called on the loop after each commit."""
@@ -212,9 +244,10 @@ class History(Protocol):
     async def markers(self, network: int) -> Mapping[str, int]:
         """Up to when each conversation that has a marker was read (milliseconds), by its name as last put."""
 
-    async def excess(self, network: int, target: str, size: int) -> int:
-        """The ``upto`` of an Expiry that leaves at most ``size`` bytes of lines of a conversation, or of the network
-        if ``target`` is ""; 0 if there are no more. Lines that are not indexed yet count for the network alone."""
+    async def weigh(self, network: int, target: str, before: Mark, lines: int) -> Weight:
+        """What the ``lines`` newest lines before that place weigh: of a network if ``target`` is "", in the order in
+        which they were stored (the place's time means nothing then); else of a conversation, in order of (time, seq),
+        without lines that are not indexed yet. If there are none, ``end`` is ``before``."""
 
     async def search(self, question: Search) -> list[Found]:
         """What was found, newest first: a page of at most ``limit``; fewer mean that there is no more."""

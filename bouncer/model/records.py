@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 DEFAULT_FIRST_HELPING = 1000  # lines a device that was never there before is given, of the last FIRST_HELPING_DAYS
 FIRST_HELPING_DAYS = 7
+REMOVED_DAYS = 30  # time to notice a mistaken removal, and to bring back what was removed, with its history
 DEFAULT_QUIT_MESSAGE = "Leaving"
 # What counts of the lines of a channel, see Channel.
 NONE = "none"

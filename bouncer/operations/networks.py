@@ -10,7 +10,7 @@ from typing import Any
 
 from bouncer.irc.message import Message
 from bouncer.model.errors import Refused
-from bouncer.model.records import Network, User, fold_name, nick_of
+from bouncer.model.records import REMOVED_DAYS, Network, User, fold_name, nick_of
 from bouncer.operations import values
 from bouncer.operations.change import find_network, find_user, keep, network_label, with_network, without_network
 from bouncer.operations.context import Context
@@ -39,15 +39,7 @@ async def create(context: Context, call: Call) -> Result:
     user = find_user(context, call.target.user)
     name = account_name(call.target.network)
     _free(context, user, name)
-    if len(user.networks) >= NETWORKS_LIMIT:
-        raise Refused(f"{user.name} has {NETWORKS_LIMIT} networks, which is the most there can be; delete one first")
-    limit = user.limits.networks
-    if limit and len(user.networks) >= limit:
-        raised = f"user update {user.name} limits.networks={len(user.networks) + 1}"
-        raise Refused(
-            f"{user.name} may have {limit} networks and has {len(user.networks)}; delete one, or let an admin raise "
-            f"it: {raised}"
-        )
+    room_for_one_more(user)
     network = network_with(Network(context.house.new_network_id(), name), call.values)
     await keep(context, [with_network(user, network)])
     label = network_label(context, user.name, name)
@@ -84,7 +76,11 @@ async def delete(context: Context, call: Call) -> Result:
     await keep(context, [without_network(user, network)])
     label = network_label(context, user.name, network.name)
     return Result(
-        (f"network {label} is deleted; its history is kept for 30 days",), {"name": network.name, "user": user.name}
+        (
+            f"network {label} is deleted; its settings and history are kept for {REMOVED_DAYS} days, and network "
+            f"restore {label} brings it back",
+        ),
+        {"name": network.name, "user": user.name},
     )
 
 
@@ -183,6 +179,19 @@ def _doing(context: Context, text: str) -> str:
     return text if context.process.facts().running else f"{text} when the bouncer runs"
 
 
+def room_for_one_more(user: User) -> None:
+    """Raises Refused if the user has all the networks that there may be."""
+    if len(user.networks) >= NETWORKS_LIMIT:
+        raise Refused(f"{user.name} has {NETWORKS_LIMIT} networks, which is the most there can be; delete one first")
+    limit = user.limits.networks
+    if limit and len(user.networks) >= limit:
+        raised = f"user update {user.name} limits.networks={len(user.networks) + 1}"
+        raise Refused(
+            f"{user.name} may have {limit} networks and has {len(user.networks)}; delete one, or let an admin raise "
+            f"it: {raised}"
+        )
+
+
 def _free(context: Context, user: User, name: str) -> None:
     known = user.network(name)
     if known is not None:
@@ -223,7 +232,8 @@ OPERATIONS = (
     Operation(
         "network delete",
         "leave a network and forget it",
-        "Its history is kept for 30 days. network disconnect leaves it and forgets nothing.",
+        f"Its settings and history are kept for {REMOVED_DAYS} days: network restore brings it back. network "
+        "disconnect leaves it and forgets nothing.",
         ("network delete {network}",),
         delete,
         takes=Takes.NETWORK,

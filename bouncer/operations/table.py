@@ -20,6 +20,7 @@ from bouncer.operations import (
     search,
     tokens,
     traffic,
+    undo,
     users,
     whole,
 )
@@ -31,8 +32,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *overview.OPERATIONS,
     *users.OPERATIONS,
     *recover.OPERATIONS,
+    *undo.USER_OPERATIONS,
     *networks.OPERATIONS,
     *traffic.OPERATIONS,
+    *undo.NETWORK_OPERATIONS,
     *channels.OPERATIONS,
     *lists.OPERATIONS,
     *devices.OPERATIONS,

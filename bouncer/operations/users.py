@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from bouncer.model.errors import Refused
-from bouncer.model.records import User, fold_name
+from bouncer.model.records import REMOVED_DAYS, User, fold_name
 from bouncer.operations.change import find_user, keep
 from bouncer.operations.context import Context
 from bouncer.operations.names import account_name, quoted
@@ -59,7 +59,11 @@ async def delete(context: Context, call: Call) -> Result:
     user = find_user(context, call.target.user)
     _not_oneself(context, user)
     await keep(context, [], [user])
-    return Result((f"user {user.name} is deleted; the history is kept for 30 days",), {"name": user.name})
+    said = (
+        f"user {user.name} is deleted; settings and history are kept for {REMOVED_DAYS} days, and user restore "
+        f"{user.name} brings them back"
+    )
+    return Result((said,), {"name": user.name})
 
 
 async def list_all(context: Context, call: Call) -> Result:
@@ -169,7 +173,8 @@ OPERATIONS = (
     Operation(
         "user delete",
         "delete a user with all networks",
-        "Clients are disconnected and networks are left at once. The history is kept for 30 days.",
+        f"Clients are disconnected and networks are left at once. All is kept for {REMOVED_DAYS} days: user restore "
+        "brings it back.",
         ("user delete bob",),
         delete,
         Who.ADMIN,

@@ -6,7 +6,7 @@ Owns how they answer. Must not know where the file comes from or goes to.
 from __future__ import annotations
 
 from bouncer.model.errors import Refused
-from bouncer.model.records import fold_name
+from bouncer.model.records import REMOVED_DAYS, fold_name
 from bouncer.operations import state_file, values
 from bouncer.operations.change import find_user, keep
 from bouncer.operations.context import Context
@@ -36,6 +36,11 @@ async def apply(context: Context, call: Call) -> Result:
     lines = [str(change) for change in todo.changes] or ["nothing to change"]
     if todo.changes and dry_run:
         lines.append("this was a dry run: nothing was changed")
+    elif any(change.act == "delete" and change.what != "channel" for change in todo.changes):
+        lines.append(
+            f"what is deleted is kept for {REMOVED_DAYS} days: user restore NAME and network restore USER/NETWORK "
+            "bring it back"
+        )
     changes = [
         {"act": change.act, "what": change.what, "name": change.name, "keys": list(change.keys)}
         for change in todo.changes
@@ -69,7 +74,8 @@ OPERATIONS = (
         "make users, networks and channels be as a file says",
         "A file with one mistake changes nothing. Keys that are left out have their default, but a secret that is left "
         "out stays as it is. Applying the same file again changes nothing. What the file does not name stays, "
-        "unless it is pruned; what is pruned keeps its history for 30 days.",
+        f"unless it is pruned; users and networks that are pruned are kept for {REMOVED_DAYS} days, and user restore "
+        "and network restore bring them back.",
         ("apply state.toml --dry-run", "apply state.toml --prune"),
         apply,
         Who.ADMIN,

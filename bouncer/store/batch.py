@@ -18,7 +18,18 @@ Waiter = tuple[AbstractEventLoop, "Future[None]"]
 class Batch:
     """The contents of one transaction."""
 
-    __slots__ = ("_size", "_sized", "expiries", "lines", "markers", "positions", "rows", "users", "waiters")
+    __slots__ = (
+        "_size",
+        "_sized",
+        "expiries",
+        "finishers",
+        "lines",
+        "markers",
+        "positions",
+        "rows",
+        "users",
+        "waiters",
+    )
 
     def __init__(self) -> None:
         self.rows = 0  # of lines
@@ -28,6 +39,7 @@ class Batch:
         self.expiries: list[Expiry] = []
         self.users: dict[int, list[User | None]] = {}  # by id, what each was to be, oldest first; None: removed
         self.waiters: list[Waiter] = []
+        self.finishers: list[Waiter] = []  # who waits until all is deleted that is to be
         self._size = 0
         self._sized = 0
 
@@ -74,6 +86,9 @@ class Batch:
     def add_waiter(self, loop: AbstractEventLoop, future: Future[None]) -> None:
         self.waiters.append((loop, future))
 
+    def add_finisher(self, loop: AbstractEventLoop, future: Future[None]) -> None:
+        self.finishers.append((loop, future))
+
     def drop_lines(self) -> int:
         """Give up the lines; returns how many."""
         dropped = self.rows
@@ -92,6 +107,7 @@ class Batch:
             for version in versions:
                 self._add_user(user_id, version)
         self.waiters[:0] = older.waiters
+        self.finishers[:0] = older.finishers
 
     def _add_user(self, user_id: int, version: User | None) -> None:
         versions = self.users.setdefault(user_id, [])

@@ -8,16 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from bouncer.model.errors import Refused
+from bouncer.model.errors import Refused, Unavailable
 from bouncer.model.history import Expiry
-from bouncer.model.ports import Snapshot
+from bouncer.model.ports import Removed, Snapshot
 from bouncer.store import lines, records
 from bouncer.store.batch import Batch
-from bouncer.store.expiry import expire_lines, expire_removed
+from bouncer.store.expiry import expire_lines, expire_removed, newest_line
 from bouncer.store.files import make_directory, make_empty
 from bouncer.store.indexer import Indexer
 from bouncer.store.migrations import migrate, read_scripts
@@ -77,7 +77,7 @@ class Database:
         self._now = now
         self._boot = 0
         self._targets = lines.Targets()
-        self._expiries: deque[Expiry] = deque()  # what lines to delete, the first first
+        self._expiries: list[Expiry] = []  # what lines to delete, the first first
         if path.is_dir():
             raise Refused(f"{path} is a directory and not a database: name another home, or move it away")
         try:
@@ -144,6 +144,13 @@ class Database:
             raise Refused(explain(self.path, error)) from error
         return Snapshot(users, heads, next_user, next_network, self._boot)
 
+    def removed(self, reader: sqlite3.Connection) -> Removed:
+        """What was removed and is still kept, as a reader's connection sees it. Raises Unavailable."""
+        try:
+            return records.load_removed(reader, self._box)
+        except Unreadable as error:
+            raise Unavailable(f"the secrets of {error} in the database {self.path} do not open") from error
+
     def commit(self, batch: Batch) -> None:
         """Write a batch in one transaction."""
         connection, now = self._connection, int(self._now())
@@ -170,7 +177,8 @@ class Database:
                 self._indexer.counted(network, len(entries))  # what is there may be another line
             else:
                 self._indexer.added(network, entries, put.targets[network])
-        self._expiries += (expiry for expiry in batch.expiries if expiry not in self._expiries)
+        for expiry in batch.expiries:
+            self._take_expiry(expiry)
         if put.left_out:
             log.error("%d lines had numbers that were in use, and were left out", put.left_out)
 
@@ -194,26 +202,36 @@ class Database:
         """Index a portion of the lines. True if more is to be done soon."""
         return self._indexer.step()
 
+    def _take_expiry(self, expiry: Expiry) -> None:
+        """Note what is to be deleted, once, however often it is asked for before it is done."""
+        if expiry.target:  # lines are found by conversation when they are indexed, which some still have to be
+            expiry = replace(expiry, upto=min(expiry.upto, newest_line(self._connection, expiry.network)))
+        if not any(each.covers(expiry) for each in self._expiries):
+            self._expiries = [*(each for each in self._expiries if not expiry.covers(each)), expiry]
+
     def expire(self) -> bool:
-        """Delete a portion of what is not to be kept."""
+        """Delete a portion of what is not to be kept. True as long as something is left of it, be it that it is not
+        indexed yet."""
+        ready = (each for each in self._expiries if not each.target or self._indexer.has_all(each.network, each.upto))
+        expiry = next(ready, None)
         try:
             with transaction(self._connection):
-                if self._expiries:
-                    more = expire_lines(self._connection, self._indexer, self._expiries[0])
+                if expiry is not None:
+                    more = expire_lines(self._connection, self._indexer, expiry)
                 else:
                     more = expire_removed(self._connection, self._indexer, int(self._now()))
         except BaseException:
             self._indexer.load()  # it has been told of lines that are not gone
-            if self._expiries:
-                self._expiries.popleft()  # it must not be in the way of others; it will be asked for again
+            if expiry is not None:
+                self._expiries.remove(expiry)  # it must not be in the way of others; it will be asked for again
             raise
-        if self._expiries:
-            if not more:
-                self._expiries.popleft()
-            return True
-        if more:
-            self._targets.forget()
-        return more
+        if expiry is None:
+            if more:
+                self._targets.forget()
+            return more or bool(self._expiries)
+        if not more:
+            self._expiries.remove(expiry)
+        return True
 
     def explain(self, error: Exception) -> str:
         """A clear sentence on an error of this file."""

@@ -9,14 +9,14 @@ import sqlite3
 from collections.abc import Iterable
 
 from bouncer.model.entry import TEXT_KINDS
-from bouncer.model.history import LAST_SEQ, Expiry
+from bouncer.model.history import LAST_SEQ, Expiry, Mark, Weight
+from bouncer.model.records import REMOVED_DAYS
 from bouncer.store.conversations import LONGEST, bounded, target_ids
 from bouncer.store.index_words import document, row_of
 from bouncer.store.indexer import Indexer, insert_documents
 from bouncer.store.packed import packed, unpack
 from bouncer.store.words import said
 
-KEEP_DAYS = 30  # time to notice a mistaken removal and to bring the network back
 EXPIRY_ROWS = 1000  # deleted in one transaction: as long as a batch of lines takes to write, so that none waits long
 
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
@@ -32,11 +32,36 @@ _OF_TARGET = packed(
     "WHERE p.target = :target AND p.time < :before AND p.seq <= :upto ORDER BY p.time, p.seq LIMIT :rows",
 )
 
+_LATE = packed(
+    ("target", "time", "seq"),
+    "SELECT p.target, p.time, p.seq FROM targets AS t CROSS JOIN places AS p ON p.target = t.id "
+    "WHERE t.network = :network AND p.time < :before AND p.seq <= :upto LIMIT :rows",
+)
+_EACH = packed(
+    _COLUMNS,
+    "SELECT m.seq, m.time, m.kind, m.target, m.msgid, m.raw FROM json_each(:seqs) AS chosen "
+    "CROSS JOIN messages AS m ON m.network = :network AND m.seq = chosen.value",
+)
+_NEWEST_OF_NETWORK = "FROM messages WHERE network = :network AND seq < :seq ORDER BY seq DESC LIMIT"
+_NETWORK = f"SELECT length(raw) AS size {_NEWEST_OF_NETWORK} :lines"
+_NETWORK_END = f"SELECT time, seq {_NEWEST_OF_NETWORK} 1 OFFSET :last"
+_BEFORE = (
+    "p.target = :target AND p.time <= :time AND (p.time, p.seq) < (:time, :seq) ORDER BY p.time DESC, p.seq DESC LIMIT"
+)
+_CONVERSATION = (
+    "SELECT length(m.raw) AS size FROM places AS p CROSS JOIN messages AS m "
+    f"ON m.network = :network AND m.seq = p.seq WHERE {_BEFORE} :lines"
+)
+_CONVERSATION_END = (
+    "SELECT p.time, p.seq FROM places AS p CROSS JOIN messages AS m "
+    f"ON m.network = :network AND m.seq = p.seq WHERE {_BEFORE} 1 OFFSET :last"
+)
+
 
 def expire_removed(connection: sqlite3.Connection, indexer: Indexer, now: int) -> bool:
-    """Delete one portion of what was removed more than KEEP_DAYS ago, inside the caller's transaction. Returns True
+    """Delete one portion of what was removed more than REMOVED_DAYS ago, inside the caller's transaction. Returns True
     if there may be more."""
-    long_ago = now - KEEP_DAYS * 86_400
+    long_ago = now - REMOVED_DAYS * 86_400
     found = connection.execute("SELECT id FROM networks WHERE deleted_at < ? LIMIT 1", (long_ago,)).fetchone()
     if found is None:
         connection.execute(
@@ -60,22 +85,19 @@ def expire_lines(connection: sqlite3.Connection, indexer: Indexer, expiry: Expir
     return _expire_network(connection, indexer, expiry)
 
 
-def read_cut(connection: sqlite3.Connection, network: int, target: str, size: int) -> int:
-    """The number of the newest line that has no room when ``size`` bytes of lines are kept; 0 if all have."""
+def read_weight(connection: sqlite3.Connection, network: int, target: str, before: Mark, lines: int) -> Weight:
+    """What the newest lines before a place weigh."""
+    values = {"network": network, "time": bounded(before.time), "seq": bounded(before.seq), "lines": lines}
     if target:
         found = target_ids(connection, network, (target,))
-        lines = (
-            "SELECT p.seq, length(m.raw) AS size FROM places AS p CROSS JOIN messages AS m "
-            f"ON m.network = :network AND m.seq = p.seq WHERE p.target = {found[0] if found else -1}"
-        )
+        source, end = _CONVERSATION, _CONVERSATION_END
+        values["target"] = found[0] if found else -1
     else:
-        lines = "SELECT seq, length(raw) AS size FROM messages WHERE network = :network"
-    cut = connection.execute(
-        f"SELECT seq FROM (SELECT seq, sum(size) OVER (ORDER BY seq DESC) AS total FROM ({lines})) "
-        "WHERE total > :size LIMIT 1",
-        {"network": network, "size": bounded(size)},
-    ).fetchone()
-    return cut[0] if cut else 0
+        source, end = _NETWORK, _NETWORK_END
+    count, size = connection.execute(f"SELECT count(*), coalesce(sum(size), 0) FROM ({source})", values).fetchone()
+    if not count:
+        return Weight(0, 0, before)
+    return Weight(count, size, Mark(*connection.execute(end, values | {"last": count - 1}).fetchone()))
 
 
 def _expire_network(connection: sqlite3.Connection, indexer: Indexer, expiry: Expiry) -> bool:
@@ -102,9 +124,31 @@ def _expire_network(connection: sqlite3.Connection, indexer: Indexer, expiry: Ex
         values,
     )
     connection.execute("DELETE FROM milestones WHERE network = :network AND seq <= :last AND time < :before", values)
-    if len(rows) < EXPIRY_ROWS:
-        _refresh_latest(connection, "network = :network AND latest < :before", values)
-    return len(rows) == EXPIRY_ROWS
+    _raise_head(connection, network, last)
+    if len(rows) == EXPIRY_ROWS or (expiry.before is not None and _expire_late(connection, indexer, expiry)):
+        return True
+    _refresh_latest(connection, "network = :network AND latest < :before", values)
+    return False
+
+
+def _expire_late(connection: sqlite3.Connection, indexer: Indexer, expiry: Expiry) -> bool:
+    """Delete one portion of what is old though what was stored before it is not, as lines that were fetched or
+    imported: the order of conversations knows them."""
+    network = expiry.network
+    values = {
+        "network": network,
+        "before": bounded(expiry.before or 0),
+        "upto": bounded(expiry.upto),
+        "rows": EXPIRY_ROWS,
+    }
+    places = [(int(target), int(time), int(seq)) for target, time, seq in unpack(connection, _LATE, values)]
+    seqs = sorted({seq for _, _, seq in places})
+    rows = list(unpack(connection, _EACH, {"network": network, "seqs": f"[{','.join(map(str, seqs))}]"}))
+    _unindex(connection, indexer, network, rows)
+    connection.executemany("DELETE FROM messages WHERE network = ? AND seq = ?", [(network, seq) for seq in seqs])
+    connection.executemany("DELETE FROM places WHERE target = ? AND time = ? AND seq = ?", places)
+    _raise_head(connection, network, max(seqs, default=0))
+    return len(places) == EXPIRY_ROWS
 
 
 def _expire_target(connection: sqlite3.Connection, indexer: Indexer, expiry: Expiry) -> bool:
@@ -128,6 +172,7 @@ def _expire_target(connection: sqlite3.Connection, indexer: Indexer, expiry: Exp
         "DELETE FROM places WHERE target = ? AND time = ? AND seq = ?",
         [(found[0], int(row[1]), int(row[0])) for row in rows],
     )
+    _raise_head(connection, expiry.network, max((int(row[0]) for row in own), default=0))
     if len(rows) < EXPIRY_ROWS:
         _refresh_latest(connection, "id = :target", values)
     return len(rows) == EXPIRY_ROWS
@@ -149,6 +194,22 @@ def _unindex(connection: sqlite3.Connection, indexer: Indexer, network: int, row
     insert_documents(connection, documents, delete=True)
     if unindexed:
         indexer.removed(network, unindexed)
+
+
+def _raise_head(connection: sqlite3.Connection, network: int, seq: int) -> None:
+    """Lines up to this number are gone, and no longer tell that it was given."""
+    if seq:
+        connection.execute(
+            "INSERT INTO heads (network, seq) VALUES (?, ?) "
+            "ON CONFLICT (network) DO UPDATE SET seq = max(seq, excluded.seq)",
+            (network, seq),
+        )
+
+
+def newest_line(connection: sqlite3.Connection, network: int) -> int:
+    """The highest number of a network's lines, 0 if there are none."""
+    found = connection.execute("SELECT max(seq) FROM messages WHERE network = ?", (network,)).fetchone()
+    return found[0] or 0
 
 
 def _refresh_latest(connection: sqlite3.Connection, where: str, values: dict[str, int]) -> None:

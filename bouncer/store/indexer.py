@@ -130,6 +130,11 @@ class Indexer:
         progress = self._networks.get(network)
         return progress.seq if progress is not None else 0
 
+    def has_all(self, network: int, upto: int) -> bool:
+        """Whether all lines of a network up to this number are indexed that there are."""
+        progress = self._networks.get(network)
+        return progress is None or progress.seq >= upto or not progress.lines
+
     def added(self, network: int, entries: Sequence[Entry], targets: Sequence[int]) -> None:
         """These lines were written, each of the conversation at its place in ``targets``. They are taken apart at once:
         to read them again would cost more than all the rest."""

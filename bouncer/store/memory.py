@@ -6,6 +6,7 @@ committed is lost at the next :meth:`MemoryStore.load`, as in a process that was
 
 from __future__ import annotations
 
+import time
 from asyncio import AbstractEventLoop
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,9 +16,21 @@ from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.irc.message import Message
 from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
 from bouncer.model.errors import Unavailable
-from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search, Trace
+from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search, Trace, Weight
 from bouncer.model.log import message_ids
-from bouncer.model.ports import BEHIND_LIMIT, Found, Head, Kept, Page, Seen, Snapshot, Talk
+from bouncer.model.ports import (
+    BEHIND_LIMIT,
+    Found,
+    Head,
+    Kept,
+    Page,
+    Removed,
+    RemovedNetwork,
+    RemovedUser,
+    Seen,
+    Snapshot,
+    Talk,
+)
 from bouncer.model.records import User
 from bouncer.store.known import Candidate, by_msgid, by_words, spans
 from bouncer.store.lines import SEQ_GAP
@@ -32,8 +45,11 @@ class MemoryStore:
     the owner, who can so test what is seen before and after.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self._users: dict[int, User] = {}
+        self._removed_users: dict[int, RemovedUser] = {}
+        self._removed_networks: dict[int, RemovedNetwork] = {}
         self._networks: set[int] = set()  # every one there ever was
         self._next_user = 1
         self._next_network = 1
@@ -100,6 +116,14 @@ class MemoryStore:
         """As the port says."""
         self._put(lambda: self._write_users(saved, removed))
 
+    async def removed(self) -> Removed:
+        """As the port says."""
+        self._all_committed()
+        return Removed(
+            tuple(sorted(self._removed_users.values(), key=lambda each: (each.at, each.user.id), reverse=True)),
+            tuple(sorted(self._removed_networks.values(), key=lambda each: (each.at, each.network.id), reverse=True)),
+        )
+
     async def settled(self) -> None:
         """Return when all that was put before is durable. Raises Unavailable while the store fails."""
         if self._closed:
@@ -131,6 +155,10 @@ class MemoryStore:
     def expire(self, expiry: Expiry) -> None:
         """As the port says; at once, with what else waits."""
         self._put(lambda: self._expire(expiry))
+
+    async def expired(self) -> None:
+        """As the port says."""
+        await self.settled()
 
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """As the port says."""
@@ -256,15 +284,17 @@ class MemoryStore:
         self._all_committed()
         return dict(self._markers.get(network, {}).values())
 
-    async def excess(self, network: int, target: str, size: int) -> int:
+    async def weigh(self, network: int, target: str, before: Mark, lines: int) -> Weight:
         """As the port says."""
         self._all_committed()
-        for line in reversed(self._lines.get(network, [])):
-            if not target or DEFAULT_FOLD(target) in self._conversations(network, line):
-                size -= len(line.raw)
-                if size < 0:
-                    return line.seq
-        return 0
+        kept = self._lines.get(network, [])
+        if target:
+            ours = [line for line in kept if DEFAULT_FOLD(target) in self._conversations(network, line)]
+            found = sorted((line for line in ours if _mark_of(line) < before), key=_mark_of)
+        else:
+            found = [line for line in kept if line.seq < before.seq]
+        found = found[max(0, len(found) - lines) :]
+        return Weight(len(found), sum(len(line.raw) for line in found), _mark_of(found[0]) if found else before)
 
     async def search(self, question: Search) -> list[Found]:
         """As the port says."""
@@ -318,14 +348,21 @@ class MemoryStore:
         return Head(self._heads[network], max((line.time for line in lines or ()), default=0), positions)
 
     def _write_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
+        now = int(self._now())
         for user in saved:
+            went = self._removed_users.pop(user.id, None)
+            before, at = (went.user, went.at) if went else (self._users.get(user.id, user), now)
+            for network in before.networks:
+                self._removed_networks[network.id] = RemovedNetwork(user.id, network, at)
             self._users[user.id] = user
             self._next_user = max(self._next_user, user.id + 1)
             for network in user.networks:
+                self._removed_networks.pop(network.id, None)
                 self._networks.add(network.id)
                 self._next_network = max(self._next_network, network.id + 1)
         for user_id in removed:
-            self._users.pop(user_id, None)
+            if user_id in self._users:
+                self._removed_users[user_id] = RemovedUser(self._users.pop(user_id), now)
 
     def _write_lines(self, network: int, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -348,6 +385,8 @@ class MemoryStore:
                 gone = DEFAULT_FOLD(line.target) == name
             if not gone:
                 kept.append(line)
+            else:
+                self._heads[expiry.network] = max(self._heads.get(expiry.network, 0), line.seq)
         self._lines[expiry.network] = kept
 
     def _write_marker(self, network: int, target: str, time: int) -> None:

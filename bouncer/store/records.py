@@ -9,10 +9,11 @@ program understand each other.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
+from bouncer.model.ports import Removed, RemovedNetwork, RemovedUser
 from bouncer.model.records import (
     Channel,
     ClientCertificate,
@@ -112,30 +113,61 @@ def _put_network(connection: Connection, box: Box, user_id: int, place: int, net
 
 def load_users(connection: Connection, box: Box) -> tuple[User, ...]:
     """All users that are not removed, by id. Raises Unreadable if a secret does not open."""
+    networks: dict[int, list[Network]] = {}
+    for user_id, _, network in _load_networks(connection, box, "IS NULL"):
+        networks.setdefault(user_id, []).append(network)
+    return tuple(
+        replace(user, networks=tuple(networks.get(user.id, ())))
+        for user, _ in _load_accounts(connection, box, "IS NULL")
+    )
+
+
+def load_removed(connection: Connection, box: Box) -> Removed:
+    """What was removed and is still kept, what went last first. A network went with its user if both went at the same
+    time. Raises Unreadable if a secret does not open."""
+    users = dict(_load_accounts(connection, box, "IS NOT NULL"))
+    went = {user.id: at for user, at in users.items()}
+    with_user: dict[int, list[Network]] = {}
+    alone: list[RemovedNetwork] = []
+    for user_id, at, network in _load_networks(connection, box, "IS NOT NULL"):
+        if went.get(user_id) == at:
+            with_user.setdefault(user_id, []).append(network)
+        else:
+            alone.append(RemovedNetwork(user_id, network, at))
+    whole = [RemovedUser(replace(user, networks=tuple(with_user.get(user.id, ()))), at) for user, at in users.items()]
+    return Removed(
+        tuple(sorted(whole, key=lambda each: (each.at, each.user.id), reverse=True)),
+        tuple(sorted(alone, key=lambda each: (each.at, each.network.id), reverse=True)),
+    )
+
+
+def _load_accounts(connection: Connection, box: Box, deleted_at: str) -> Iterator[tuple[User, int]]:
+    """Users without their networks, by id, and when they were removed."""
+    for user_id, name, settings, secrets, at in connection.execute(
+        f"SELECT id, name, settings, secrets, coalesce(deleted_at, 0) FROM users WHERE deleted_at {deleted_at} "
+        "ORDER BY id"
+    ):
+        found = _join(User, settings, box.open(secrets, _user_context(user_id)))
+        yield User(id=user_id, name=from_column(name), **found), at
+
+
+def _load_networks(connection: Connection, box: Box, deleted_at: str) -> Iterator[tuple[int, int, Network]]:
+    """Networks in the order in which their users have them: the user, when it was removed, and the network."""
     channels: dict[int, list[Channel]] = {}
     for network_id, name, key, detached, settings in connection.execute(
-        "SELECT network, name, key, detached, settings FROM channels ORDER BY network, place"
+        "SELECT network, channels.name, key, detached, channels.settings FROM channels "
+        f"JOIN networks ON networks.id = channels.network WHERE deleted_at {deleted_at} "
+        "ORDER BY network, channels.place"
     ):
         channel = _load_channel(box, network_id, from_column(name), key, bool(detached), settings)
         channels.setdefault(network_id, []).append(channel)
-    networks: dict[int, list[Network]] = {}
-    for network_id, user_id, name, settings, secrets in connection.execute(
-        'SELECT id, "user", name, settings, secrets FROM networks WHERE deleted_at IS NULL ORDER BY "user", place'
+    for network_id, user_id, name, settings, secrets, at in connection.execute(
+        'SELECT id, "user", name, settings, secrets, coalesce(deleted_at, 0) FROM networks '
+        f'WHERE deleted_at {deleted_at} ORDER BY "user", place'
     ):
         found = _join(Network, settings, box.open(secrets, _network_context(network_id)))
-        network = Network(id=network_id, name=from_column(name), channels=tuple(channels.get(network_id, ())), **found)
-        networks.setdefault(user_id, []).append(network)
-    return tuple(
-        User(
-            id=user_id,
-            name=from_column(name),
-            networks=tuple(networks.get(user_id, ())),
-            **_join(User, settings, box.open(secrets, _user_context(user_id))),
-        )
-        for user_id, name, settings, secrets in connection.execute(
-            "SELECT id, name, settings, secrets FROM users WHERE deleted_at IS NULL ORDER BY id"
-        )
-    )
+        kept = tuple(channels.get(network_id, ()))
+        yield user_id, at, Network(id=network_id, name=from_column(name), channels=kept, **found)
 
 
 def next_ids(connection: Connection) -> tuple[int, int]:

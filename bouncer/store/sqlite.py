@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.history import Mark, Range, Search, Trace
-from bouncer.model.ports import Found, Kept, Page, Seen, Talk
+from bouncer.model.history import Mark, Range, Search, Trace, Weight
+from bouncer.model.ports import Found, Kept, Page, Removed, Seen, Talk
 from bouncer.store.conversations import read_known, read_lines, read_markers, read_page, read_place, read_targets
 from bouncer.store.database import Database, connect, explain
-from bouncer.store.expiry import read_cut
+from bouncer.store.expiry import read_weight
 from bouncer.store.finding import read_search
 from bouncer.store.lines import read_devices, read_first_helping
 from bouncer.store.secrets import Box
@@ -30,10 +30,13 @@ T = TypeVar("T")
 class FileReader:
     """Answers questions out of one SQLite file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, database: Database) -> None:
         """Raises sqlite3.Error."""
-        self._path = path
-        self._connection = connect(path)
+        self._database = database
+        self._connection = connect(database.path)
+
+    def removed(self) -> Removed:
+        return self._ask(self._database.removed)
 
     def page(self, question: Page) -> list[Kept]:
         return self._ask(lambda connection: read_page(connection, question))
@@ -59,8 +62,8 @@ class FileReader:
     def markers(self, network: int) -> Mapping[str, int]:
         return self._ask(lambda connection: read_markers(connection, network))
 
-    def excess(self, network: int, target: str, size: int) -> int:
-        return self._ask(lambda connection: read_cut(connection, network, target, size))
+    def weigh(self, network: int, target: str, before: Mark, lines: int) -> Weight:
+        return self._ask(lambda connection: read_weight(connection, network, target, before, lines))
 
     def search(self, question: Search) -> list[Found]:
         return self._ask(lambda connection: read_search(connection, question))
@@ -73,7 +76,7 @@ class FileReader:
             with transaction(self._connection, "DEFERRED"):  # the index and what is not in it yet belong together
                 return ask(self._connection)
         except sqlite3.Error as error:
-            raise Unavailable(explain(self._path, error)) from error
+            raise Unavailable(explain(self._database.path, error)) from error
 
 
 class Store(ThreadedStore):
@@ -81,7 +84,7 @@ class Store(ThreadedStore):
 
     def __init__(self, database: Database, writer: Writer) -> None:
         """Over a database that is open; :meth:`open` is the usual way. Raises sqlite3.Error."""
-        super().__init__(database.load, writer, [FileReader(database.path) for _ in range(READERS)])
+        super().__init__(database.load, writer, [FileReader(database) for _ in range(READERS)])
 
     @classmethod
     def open(cls, path: Path, box: Box, *, now: Callable[[], float] = time.time, pace: Pace | None = None) -> Store:

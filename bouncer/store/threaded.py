@@ -14,8 +14,8 @@ from typing import Protocol, TypeVar
 
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Unavailable
-from bouncer.model.history import Expiry, Mark, Range, Search, Trace
-from bouncer.model.ports import Found, Kept, Page, Seen, Snapshot, Talk
+from bouncer.model.history import Expiry, Mark, Range, Search, Trace, Weight
+from bouncer.model.ports import Found, Kept, Page, Removed, Seen, Snapshot, Talk
 from bouncer.model.records import User
 from bouncer.store.writer import CLOSED, Failing, Writer
 
@@ -25,8 +25,10 @@ T = TypeVar("T")
 
 
 class Reader(Protocol):
-    """Answers the questions of History, each in one picture of the database. Used by one thread at a time. Each
-    raises Unavailable if there can be no answer."""
+    """Answers the questions of History and Records, each in one picture of the database. Used by one thread at
+    a time. Each raises Unavailable if there can be no answer."""
+
+    def removed(self) -> Removed: ...
 
     def page(self, question: Page) -> list[Kept]: ...
 
@@ -44,7 +46,7 @@ class Reader(Protocol):
 
     def markers(self, network: int) -> Mapping[str, int]: ...
 
-    def excess(self, network: int, target: str, size: int) -> int: ...
+    def weigh(self, network: int, target: str, before: Mark, lines: int) -> Weight: ...
 
     def search(self, question: Search) -> list[Found]: ...
 
@@ -90,8 +92,13 @@ class ThreadedStore:
     # -- Records -------------------------------------------------------------------------------------------------
 
     def put_users(self, saved: Sequence[User], removed: Sequence[int] = ()) -> None:
-        """As the port says. A removed user or network that is saved again is there again, with its history."""
+        """As the port says."""
         self._writer.put_users(saved, removed)
+
+    async def removed(self) -> Removed:
+        """As the port says; what waits is committed first."""
+        await self._writer.settled()
+        return await self._read(lambda reader: reader.removed())
 
     async def settled(self) -> None:
         """Return when all that was put before, lines and positions too, is durable. Raises Unavailable while the
@@ -119,6 +126,10 @@ class ThreadedStore:
     def expire(self, expiry: Expiry) -> None:
         """As the port says."""
         self._writer.expire(expiry)
+
+    async def expired(self) -> None:
+        """As the port says; what is due of removed networks is deleted too."""
+        await self._writer.expired()
 
     def listen(self, durable: Callable[[Mapping[int, int]], None]) -> None:
         """As the port says; there is one listener, and it is called on the loop given to :meth:`attach`."""
@@ -193,10 +204,10 @@ class ThreadedStore:
         await self._writer.settled()
         return await self._read(lambda reader: reader.markers(network))
 
-    async def excess(self, network: int, target: str, size: int) -> int:
-        """As the port says."""
+    async def weigh(self, network: int, target: str, before: Mark, lines: int) -> Weight:
+        """As the port says; lines that wait are committed first."""
         await self._catch_up(network)
-        return await self._read(lambda reader: reader.excess(network, target, size))
+        return await self._read(lambda reader: reader.weigh(network, target, before, lines))
 
     async def search(self, question: Search) -> list[Found]:
         """As the port says; lines that wait are committed first."""

@@ -23,7 +23,7 @@ from bouncer.model.entry import Entry
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import Expiry
 from bouncer.model.records import User
-from bouncer.store.batch import Batch
+from bouncer.store.batch import Batch, Waiter
 from bouncer.store.indexer import INDEX_ROWS
 
 # A batch is closed at the append that reaches this: beyond it a row gets no cheaper, and the next batch waits longer.
@@ -129,6 +129,7 @@ class Writer:
         self._index_at = 0.0
         self._index_fails = False
         self._expire_at = 0.0
+        self._finishers: list[Waiter] = []  # told when nothing is left to delete
         self._failing_since: float | None = None
         self._told = False
         self._backoff = 0.0
@@ -182,11 +183,18 @@ class Writer:
 
     async def settled(self) -> None:
         """Return when all that was put before is committed. Raises Unavailable while it can't be."""
+        await self._answered(Batch.add_waiter)
+
+    async def expired(self) -> None:
+        """Return when all is deleted that was to be. Raises Unavailable if it can't be."""
+        await self._answered(Batch.add_finisher)
+
+    async def _answered(self, add: Callable[[Batch, AbstractEventLoop, Future[None]], None]) -> None:
         if self._closing:
             raise Unavailable(CLOSED)
         loop = get_running_loop()
         future: Future[None] = loop.create_future()
-        self._hand_over(1, (Batch.add_waiter, loop, future))
+        self._hand_over(1, (add, loop, future))
         self._hurry = True
         self._woken.set()
         await future
@@ -250,7 +258,8 @@ class Writer:
         if lost:
             log.error("%d lines could not be stored", lost)
         for batch in self._batches:
-            _answer(batch.waiters, CLOSED)
+            _answer(batch.waiters + batch.finishers, CLOSED)
+        _answer(self._finishers, CLOSED)
         try:
             self._backend.close()
         except Exception as error:
@@ -328,7 +337,8 @@ class Writer:
             if not self._sync_fails:
                 self._worked()
         self._batches.popleft()
-        if batch.expiries:
+        self._finishers += batch.finishers
+        if batch.expiries or batch.finishers:
             self._expire_at = min(self._expire_at, now)
         self._done += batch.rows
         if batch.lines:
@@ -349,11 +359,16 @@ class Writer:
         if now >= self._index_at and self._failing_since is None:
             self._index_at = now + self._index()
         if now >= self._expire_at and self._failing_since is None:
+            problem = None
             try:
                 more = self._backend.expire()
             except Exception as error:
-                log.warning("what is not to be kept can't be deleted now: %s", self._backend.explain(error))
+                problem = self._backend.explain(error)
+                log.warning("what is not to be kept can't be deleted now: %s", problem)
                 more = False
+            if not more:
+                _answer(self._finishers, problem)
+                self._finishers = []
             self._expire_at = now + (self._pace.expire_more if more else self._pace.expire)
 
     def _index(self) -> float:
@@ -400,8 +415,8 @@ class Writer:
                 self._retry_at = min(self._retry_at, told_at)
         if self._told:
             for batch in self._batches:
-                _answer(batch.waiters, self._backend.explain(error))
-                batch.waiters = []
+                _answer(batch.waiters + batch.finishers, self._backend.explain(error))
+                batch.waiters, batch.finishers = [], []
 
     def _worked(self) -> None:
         self._backoff = self._retry_at = 0.0

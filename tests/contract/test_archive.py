@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, ImportedEntry, Kind
 from bouncer.model.errors import Unavailable
-from bouncer.model.history import Expiry, Range, Search
+from bouncer.model.history import LAST_SEQ, Expiry, Mark, Range, Search, Weight
+from bouncer.model.log import message_ids
 from bouncer.model.ports import Page, Talk
 from bouncer.model.records import Network, User
 from bouncer.store.lines import SEQ_GAP
@@ -154,34 +156,91 @@ async def test_lines_of_one_conversation_are_deleted(place: Any) -> None:
     place.store.append(1, [line(seq, "word", "#a" if seq % 2 else "#b") for seq in range(1, 21)])
     place.store.append(1, [Entry(21, 5, Message.parse(b":b QUIT"), Kind.QUIT, also=("#a", "#b"))])
     await place.written()
-    if place.store.unindexed:
-        return  # done once they are indexed
     place.store.expire(Expiry(1, "#A", upto=15))
-    await gone(place, 1, "#a", 15)
     place.store.expire(Expiry(1, "#nobody"))
     place.store.expire(Expiry(1, "#b", before=6))
-    await place.store.settled()
-    while [kept.seq for kept in await place.store.lines(Range(1, ("#b",), 99, 1, kinds=set(Kind)))] == [21]:
-        await place.store.settled()
+    if place.store.unindexed:
+        return  # done once they are indexed
+    await place.store.expired()
     found = await place.store.search(Search((1,), "word", 99))
     assert sorted(hit.line.seq for hit in found) == [2, 4, 6, 8, 10, 12, 14, 16, 17, 18, 19, 20]
     every = Range(1, ("#a",), 99, 99, kinds=set(Kind))
     assert [kept.seq for kept in await place.store.lines(every)] == [21, 17, 19]
+    assert [kept.seq for kept in await place.store.lines(replace(every, targets=("#b",), limit=1))] == [2]
 
 
-async def test_how_much_there_is_beyond_a_size(place: Any) -> None:
+async def test_a_conversation_is_deleted_with_the_lines_that_came_just_before(place: Any) -> None:
+    place.store.append(1, [line(seq, "word", "#a") for seq in range(1, 4)])
+    await place.written()
+    place.store.append(1, [line(4, "word", "#a"), line(5, "word", "#b")])
+    place.store.expire(Expiry(1, "#a"))
+    await place.store.settled()
+    place.store.append(1, [line(6, "word", "#a")])
+    await place.written()
+    if place.store.unindexed:
+        return  # done once they are indexed
+    await place.store.expired()
+    assert sorted(hit.line.seq for hit in await place.store.search(Search((1,), "word", 9))) == [5, 6]
+    assert await place.store.find(1, place_id(place, 4)) is None
+    assert await place.store.targets(1, 0, 2_000_000, 9) == [Talk("#b", 1_000_005), Talk("#a", 1_000_006)]
+
+
+async def test_old_lines_that_came_late_are_deleted_by_age_too(place: Any) -> None:
+    place.store.append(1, [line(seq, "word") for seq in range(1, 11)])
+    old = [Entry(11, 5, Message.parse(b":b PRIVMSG #a :word"), Kind.PRIVMSG, "#a")]
+    old += [Entry(12, 6, Message.parse(b":b QUIT"), Kind.QUIT, also=("#a", "#b"))]
+    place.store.append(1, [*old, line(13, "word")])
+    await place.written()
+    place.store.expire(Expiry(1, before=1_000_000))
+    await place.store.expired()
+    if place.store.unindexed:
+        return
+    every = Range(1, ("#a", "#b"), 99, 99, kinds=set(Kind))
+    assert [kept.seq for kept in await place.store.lines(every)] == [*range(1, 11), 13]
+    assert len(await place.store.search(Search((1,), "word", 99))) == 11
+
+
+async def test_numbers_of_deleted_lines_are_not_given_again(place: Any) -> None:
+    place.store.put_users([ALICE])
+    far = 5 * SEQ_GAP
+    place.store.append(1, [line(far)])
+    place.store.append(2, [line(far, target="#b")])
+    await place.written()
+    place.store.expire(Expiry(1))
+    await place.store.expired()
+    assert (await place.restart()).heads[1].seq >= far + SEQ_GAP
+
+
+async def test_what_is_to_be_deleted_is_asked_for_again_after_a_restart(place: Any) -> None:
+    place.store.append(1, [line(seq) for seq in range(1, 11)])
+    place.store.expire(Expiry(1, upto=5))
+    await place.restart()
+    place.store.expire(Expiry(1, upto=5))
+    await place.store.expired()
+    assert [kept.seq for kept in await place.store.page(Page(1, 0, 99, 99))] == [6, 7, 8, 9, 10]
+
+
+async def test_what_lines_weigh(place: Any) -> None:
     entries = [line(seq, "x" * 50, "#a" if seq % 2 else "#b") for seq in range(1, 21)]
     size = len(entries[0].message.raw)
     place.store.append(1, entries)
     await place.written()
-    assert await place.store.excess(1, "", size * 20) == 0
-    assert await place.store.excess(1, "", size * 5 + 1) == 15
-    assert await place.store.excess(1, "", 0) == 20
-    assert await place.store.excess(2, "", 0) == 0
-    assert await place.store.excess(1, "#nobody", 0) == 0
+    newest = Mark(0, LAST_SEQ)
+    assert await place.store.weigh(1, "", newest, 5) == Weight(5, 5 * size, Mark(1_000_016, 16))
+    assert await place.store.weigh(1, "", Mark(0, 16), 100) == Weight(15, 15 * size, Mark(1_000_001, 1))
+    assert await place.store.weigh(1, "", Mark(0, 1), 100) == Weight(0, 0, Mark(0, 1))
+    assert await place.store.weigh(2, "", newest, 5) == Weight(0, 0, newest)
+    newest = Mark(LAST_SEQ, LAST_SEQ)
+    assert await place.store.weigh(1, "#nobody", newest, 5) == Weight(0, 0, newest)
     if not place.store.unindexed:
-        assert await place.store.excess(1, "#a", size * 3) == 13
-        assert await place.store.excess(1, "#A", size * 10) == 0
+        assert await place.store.weigh(1, "#A", newest, 3) == Weight(3, 3 * size, Mark(1_000_015, 15))
+        assert await place.store.weigh(1, "#a", Mark(1_000_015, 15), 9) == Weight(7, 7 * size, Mark(1_000_001, 1))
+        assert await place.store.weigh(1, "#a", Mark(1_000_001, 1), 9) == Weight(0, 0, Mark(1_000_001, 1))
+
+
+def place_id(place: Any, seq: int) -> str:
+    """The msgid of a line without one of its network's."""
+    return f"{message_ids(place.snapshot.boot, 1)}{seq:x}"
 
 
 async def gone(place: Any, network: int, target: str, upto: int) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
+from bouncer.irc.message import Message
+from bouncer.model.entry import Entry, Kind
+from bouncer.model.history import Search
+from bouncer.model.ports import Removed
 from bouncer.model.records import (
     Channel,
     ClientCertificate,
@@ -135,6 +140,46 @@ async def test_what_was_removed_can_be_put_again(place: Any) -> None:
     await place.restart()
     place.store.put_users([FULL_USER])
     assert (await place.restart()).users == (FULL_USER,)
+
+
+async def test_what_was_removed_can_be_asked_for(place: Any) -> None:
+    bob = User(id=5, name="bob", networks=(Network(id=20, name="one"), Network(id=21, name="two")))
+    place.store.put_users([FULL_USER, bob])
+    assert await place.store.removed() == Removed()
+    place.store.put_users([replace(bob, networks=bob.networks[:1])])
+    place.store.put_users([], [3])
+    for removed in (await place.store.removed(), (await place.restart(), await place.store.removed())[1]):
+        ((user, at),) = removed.users
+        assert user == FULL_USER
+        assert abs(at - time.time()) < 60
+        ((owner, network, gone),) = removed.networks
+        assert (owner, network) == (5, Network(id=21, name="two"))
+        assert abs(gone - time.time()) < 60
+
+
+async def test_what_is_put_again_is_removed_no_more(place: Any) -> None:
+    place.store.put_users([FULL_USER])
+    place.store.put_users([], [3])
+    place.store.put_users([FULL_USER])
+    assert await place.store.removed() == Removed()
+    place.store.put_users([], [3])
+    place.store.put_users([replace(FULL_USER, networks=FULL_USER.networks[:1])])
+    removed = await place.store.removed()
+    assert removed.users == ()
+    assert [network for _, network, _ in removed.networks] == [FULL_USER.networks[1]]
+
+
+async def test_a_network_that_is_put_again_has_its_history_positions_and_markers(place: Any) -> None:
+    place.store.put_users([FULL_USER])
+    place.store.append(7, [Entry(1, 1, Message.parse(b":b PRIVMSG #a :word"), Kind.PRIVMSG, "#a")])
+    place.store.put_position(7, "phone", 1)
+    place.store.put_marker(7, "#a", 1)
+    place.store.put_users([replace(FULL_USER, networks=())])
+    await place.restart()
+    place.store.put_users([FULL_USER])
+    assert (await place.restart()).heads[7].positions == {"phone": 1}
+    assert await place.store.markers(7) == {"#a": 1}
+    assert [hit.line.seq for hit in await place.store.search(Search((7,), "word", 9))] == [1]
 
 
 async def test_settled_with_nothing_put_returns(place: Any) -> None:

@@ -219,7 +219,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.timers = StageTimers()
-        self.store = MemoryStore()
+        self.store = MemoryStore(lambda: self.timers.time)
         self.store.attach(asyncio.get_running_loop())
         self.upstreams: dict[int, Upstream] = {}
         self.service: list[tuple[Actor, str]] = []

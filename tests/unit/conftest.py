@@ -109,7 +109,7 @@ class Bench:
     """``facts`` and ``certs`` may be set; what was done is in ``house``, ``connections`` and ``store``."""
 
     def __init__(self) -> None:
-        self.store = MemoryStore()
+        self.store = MemoryStore(lambda: NOW)
         self.connections = Connections()
         self.passwords = PlainPasswords()
         self.certs = OneCert()

@@ -147,7 +147,10 @@ async def test_show_tells_settings_but_no_secret(stocked: Bench) -> None:
 async def test_a_deleted_network_is_gone_and_its_id_with_it(stocked: Bench) -> None:
     first = stocked.network("alice", "libera").id
     result = await stocked.do("network delete alice/libera")
-    assert "history is kept for 30 days" in result.lines[0]
+    assert result.lines == (
+        "network alice/libera is deleted; its settings and history are kept for 30 days, and network restore "
+        "alice/libera brings it back",
+    )
     await stocked.do("network create alice/libera servers=irc.libera.chat")
     assert stocked.network("alice", "libera").id > first
 
