@@ -89,6 +89,7 @@ async def _live(home: Home) -> None:
         gc.freeze()  # what is here stays: a full collection over it would hold the loop up for 0.1 s
         gc.set_threshold(*GC_THRESHOLDS)
         bouncer.upstreams.start()
+        bouncer.desk.spawn(bouncer.keeping.run(), "keeping")
         loop.add_signal_handler(signal.SIGHUP, lambda: _reload(home, config, bouncer, stop))
         await _watch_certificate(bouncer, stop)
         logger.info("going down")

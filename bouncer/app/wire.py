@@ -18,6 +18,7 @@ from bouncer.app.config import Config, load_config
 from bouncer.app.desk import Desk
 from bouncer.app.entrance import Entrance
 from bouncer.app.home import Home, HomeLock
+from bouncer.app.keeping import Keeping
 from bouncer.app.passwords import PasswordHasher
 from bouncer.app.upstreams import Upstreams
 from bouncer.app.visit import Visit
@@ -53,6 +54,7 @@ class Bouncer:
     tls: ServerTls
     pacing: HostPacing
     ident: IdentServer | OidentdFile | None
+    keeping: Keeping
     context: Callable[[Actor], Context]
 
 
@@ -116,7 +118,8 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
     )
     proxies = Proxies(config.trusted_proxies)
     listeners = Listeners(lambda peer: Visit(peer, entrance), tls, proxies=proxies, origins=config.origins)
-    return Bouncer(house, store, passwords, upstreams, desk, listeners, tls, pacing, ident, context)
+    keeping = Keeping(house, store, store, now=time.time, pause=asyncio.sleep)
+    return Bouncer(house, store, passwords, upstreams, desk, listeners, tls, pacing, ident, keeping, context)
 
 
 def _ident(config: Config) -> IdentServer | OidentdFile | None:

@@ -53,6 +53,7 @@ class House:
         recall: Recall = unanswered,
     ) -> None:
         self.accounts: dict[str, Account] = {}
+        self.changes = 0  # how often settings were changed by a command or a file
         self._links: dict[int, Link] = {}  # of all accounts, by network id
         self._heads = dict(snapshot.heads)
         self._boot = snapshot.boot
@@ -96,6 +97,7 @@ class House:
 
     def replace(self, user: User) -> None:
         """Let a user be as given: new, or in place of the one with that id. Links follow the networks by their ids."""
+        self.changes += 1
         account = self.account_of(user.id)
         if account is None:
             account = Account(user, Lobby(user, self._hostname, self._version, self._timers))
@@ -124,6 +126,7 @@ class House:
         account = self.account_of(user_id)
         if account is None:
             return
+        self.changes += 1
         del self.accounts[fold_name(account.user.name)]
         for session in account.sessions:
             session.close("Your account was removed")

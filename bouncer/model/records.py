@@ -63,10 +63,13 @@ class Flood:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one user may have, 0 for as much as the bouncer can hold. ``devices`` counts attached clients."""
+    """How much one user may have, 0 for as much as the bouncer can hold. ``devices`` counts attached clients; ``keep``
+    and ``keep_size`` are as of the User."""
 
     networks: int = 0
     devices: int = 0
+    keep: float = 0.0
+    keep_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class Channel:
     ``relay``, ``reattach`` and ``detach_on`` name what counts: NONE, HIGHLIGHT or MESSAGE. Of a detached channel,
     ``relay`` is told by the service, and ``reattach`` brings it back. ``detach_after``: seconds without anything that
     counts for ``detach_on`` after which it detaches by itself, 0 for never. ``sticky``: joined again when the user is
-    put out of it, and not left by a client's PART.
+    put out of it, and not left by a client's PART. ``keep`` and ``keep_size`` as of the User.
     """
 
     name: str
@@ -106,6 +109,8 @@ class Channel:
     detach_on: str = MESSAGE
     detach_after: float = 0.0
     sticky: bool = False
+    keep: float = 0.0
+    keep_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Network:
 
     ``away`` is said while no device is attached, "" for nothing; ``away_text`` is what the user has said, kept over
     reconnects and restarts ("" if not away). ``ignore`` has masks of sources that the user is not to see, ``unlogged``
-    conversations that history does not keep.
+    conversations that history does not keep. ``keep`` and ``keep_size`` as of the User.
     """
 
     id: int
@@ -139,6 +144,8 @@ class Network:
     quit_message: str = ""
     ignore: tuple[str, ...] = ()
     unlogged: tuple[str, ...] = ()
+    keep: float = 0.0
+    keep_size: int = 0
     flood: Flood = Flood()
     channels: tuple[Channel, ...] = ()
 
@@ -149,7 +156,8 @@ class User:
 
     ``password_hash`` is an Argon2id string, "" if no password opens this account; ``scram`` is what SCRAM-SHA-256
     needs of the same password (RFC 5803), "" if that is not known. ``highlights`` has words and patterns beside the
-    nick, see `model.highlight`; ``ignore`` has masks for all networks.
+    nick, see `model.highlight`; ``ignore`` has masks for all networks. History is kept for ``keep`` seconds, and no
+    more of it than ``keep_size`` bytes of text, 0 for ever and for all: see `model.retention`.
     """
 
     id: int
@@ -167,6 +175,8 @@ class User:
     limits: Limits = Limits()
     highlights: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    keep: float = 0.0
+    keep_size: int = 0
     networks: tuple[Network, ...] = ()
 
     def network(self, name: str) -> Network | None:

@@ -31,6 +31,29 @@ from bouncer.operations.row import NEEDED, Key, Who
 EXTERNAL = "EXTERNAL"  # the one mechanism that needs no account's name: the certificate tells
 NAME = Key("name", "a new name for it", "name=libera2", values.name, NEEDED)
 
+
+def _keep_keys(prefix: str, whose: str, who: Who = Who.USER) -> tuple[Key, ...]:
+    """How long and how much history is kept."""
+    return (
+        Key(
+            f"{prefix}keep",
+            f"how long {whose} is kept; of those that hold for a line the shortest counts; left empty it is for ever",
+            f"{prefix}keep=90d",
+            values.lifetime,
+            0.0,
+            who,
+        ),
+        Key(
+            f"{prefix}keep_size",
+            f"how much of {whose} is kept, in bytes of text; what is the oldest goes first; left empty it is all",
+            f"{prefix}keep_size=500MB",
+            values.size,
+            0,
+            who,
+        ),
+    )
+
+
 USER_KEYS = (
     replace(NAME, help="a new name to log in with", example="name=alice2", who=Who.ADMIN),
     Key(
@@ -128,6 +151,7 @@ USER_KEYS = (
         (),
         many=True,
     ),
+    *_keep_keys("", "the history of all networks together"),
     Key(
         "limits.networks",
         "how many networks the user may have; 0 is as many as they like",
@@ -144,6 +168,7 @@ USER_KEYS = (
         0,
         Who.ADMIN,
     ),
+    *_keep_keys("limits.", "the user's history at most", Who.ADMIN),
 )
 
 NETWORK_KEYS = (
@@ -265,6 +290,7 @@ NETWORK_KEYS = (
         (),
         many=True,
     ),
+    *_keep_keys("", "the network's history"),
     Key("quit_message", "what others read when it leaves", 'quit_message="see you"', values.text),
     Key(
         "flood",
@@ -335,6 +361,7 @@ CHANNEL_KEYS = (
         values.yes_or_no,
         False,
     ),
+    *_keep_keys("", "the channel's history"),
 )
 
 # Keys whose field has another name.
@@ -415,6 +442,7 @@ def user_values(user: User) -> dict[str, Any]:
     """The settings that are not at their default, by key, as the state file writes them."""
     found = _found(user, USER_KEYS, _USER_FIELDS)
     found |= {f"limits.{field.name}": getattr(user.limits, field.name) for field in fields(Limits)}
+    found |= _kept(user) | {f"limits.{name}": value for name, value in _kept(user.limits).items()}
     found["tokens"] = tuple(f"{each.id} {each.device} {each.created} {each.digest}" for each in user.tokens)
     found["certificates"] = tuple(f"{each.name} {each.fingerprint}" for each in user.certificates)
     return _unusual(found, USER_KEYS)
@@ -430,6 +458,7 @@ def network_values(network: Network) -> dict[str, Any]:
     """As :func:`user_values`, for a network; channels by name only."""
     found = _found(network, NETWORK_KEYS, _NETWORK_FIELDS)
     found["channels"] = tuple(channel.name for channel in network.channels)
+    found |= _kept(network)
     if network.sasl is not None:
         found |= {f"sasl.{field.name}": getattr(network.sasl, field.name) for field in fields(SaslLogin)}
     if not network.flood.burst:
@@ -446,10 +475,20 @@ def network_values(network: Network) -> dict[str, Any]:
 
 def channel_values(channel: Channel) -> dict[str, Any]:
     """As :func:`user_values`, for a channel."""
-    found = _found(channel, CHANNEL_KEYS, _CHANNEL_FIELDS)
+    found = _found(channel, CHANNEL_KEYS, _CHANNEL_FIELDS) | _kept(channel)
     if channel.detach_after:
         found["detach_after"] = values.duration_text(channel.detach_after)
     return _unusual(found, CHANNEL_KEYS)
+
+
+def _kept(noun: User | Network | Channel | Limits) -> dict[str, str]:
+    """How long and how much of the history is kept, where that is not all of it."""
+    kept = {}
+    if noun.keep:
+        kept["keep"] = values.duration_text(noun.keep)
+    if noun.keep_size:
+        kept["keep_size"] = values.size_text(noun.keep_size)
+    return kept
 
 
 def _unusual(found: Mapping[str, Any], keys: tuple[Key, ...]) -> dict[str, Any]:

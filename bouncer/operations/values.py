@@ -41,6 +41,10 @@ WORDS_LIMIT = 100  # of highlights: each is looked for in every line of text
 WORD_LIMIT = 60  # characters of one
 DURATION_LIMIT = 3650 * 86_400.0  # ten years: a slip of the keyboard, not a wish
 CERTIFICATE_LIMIT = 16 * 1024  # characters of PEM: a chain of three with a 4096-bit key has 8 kB
+LIFETIME_LIMIT = 100 * 365 * 86_400  # of kept history: more is for ever
+SIZE_LEAST = 100_000  # bytes of kept history: some hundred lines; less is what do_not_log is for
+SIZE_LIMIT = 10**14  # bytes; more than any disk of today
+FOREVER = "forever"
 PROXIES = ("socks5", "socks4", "http")
 SCRAM_COST_LIMIT = 1_000_000  # iterations a client is asked to do
 HASH_COST_LIMIT = 1 << 20  # KiB of memory that one hash may ask for
@@ -60,6 +64,10 @@ _MECHANISMS = ("EXTERNAL", "SCRAM-SHA-256", "PLAIN")
 _SCRAM = re.compile(r"SCRAM-SHA-256\$(\d{4,7}):[A-Za-z0-9+/=]{16,88}\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=")
 _TOKEN = re.compile(r"([0-9a-f]{8}) ([^ ]{1,64}) (\d{1,11}) ([0-9a-f]{64})", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)?", re.ASCII)
+_LIFETIME = re.compile(r"(\d{1,6})\s*(h|d|w|y)", re.ASCII)
+_LIFETIME_UNITS = {"h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_SIZE = re.compile(r"(\d{1,9})\s*([kmgt])b?", re.ASCII)
+_SIZE_UNITS = {"t": 10**12, "g": 10**9, "m": 10**6, "k": 1000}
 _DURATION_UNITS = {"w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
@@ -304,6 +312,39 @@ def duration_text(number: float) -> str:
     """The form that :func:`duration` reads back as the same number: in the largest unit that fits."""
     unit = next(unit for unit, size in _DURATION_UNITS.items() if number % size == 0 or unit == "s")
     return f"{number / _DURATION_UNITS[unit]:.0f}{unit}"
+
+
+def lifetime(value: object) -> float:
+    """How long history is kept, in seconds: ``12h``, ``90d``, ``2y``, or ``forever`` (0). A number alone is refused,
+    and minutes too: what a slip of the keyboard deletes is gone."""
+    match = _LIFETIME.fullmatch(value.casefold().strip()) if isinstance(value, str) else None
+    if value in ("", 0) or (isinstance(value, str) and value.casefold() == FOREVER):
+        return 0.0
+    if match is None:
+        raise Refused(f"{quoted(str(value))} is not how long to keep it; write 12h, 90d, 6w, 2y or forever")
+    number = int(match[1]) * _LIFETIME_UNITS[match[2]]
+    if not 3600 <= number <= LIFETIME_LIMIT:
+        raise Refused(f"{quoted(str(value))} is not between 1h and 100y; forever is the word for more")
+    return float(number)
+
+
+def size(value: object) -> int:
+    """How much history is kept, in bytes: ``500MB``, ``2GB``, or ``forever`` (0)."""
+    match = _SIZE.fullmatch(value.casefold().strip()) if isinstance(value, str) else None
+    if value in ("", 0) or (isinstance(value, str) and value.casefold() == FOREVER):
+        return 0
+    if match is None:
+        raise Refused(f"{quoted(str(value))} is not how much to keep; write 800kB, 500MB, 2GB or forever")
+    number = int(match[1]) * _SIZE_UNITS[match[2]]
+    if not SIZE_LEAST <= number <= SIZE_LIMIT:
+        raise Refused(f"{quoted(str(value))} is not between {size_text(SIZE_LEAST)} and {size_text(SIZE_LIMIT)}")
+    return number
+
+
+def size_text(number: int) -> str:
+    """The form that :func:`size` reads back as the same number: in the largest unit that fits."""
+    unit, length = next((unit, length) for unit, length in _SIZE_UNITS.items() if number % length == 0 or unit == "k")
+    return f"{number // length}{unit if unit == 'k' else unit.upper()}B"
 
 
 def mask(value: object) -> str:

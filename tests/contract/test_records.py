@@ -45,11 +45,13 @@ FULL_NETWORK = Network(
     quit_message="bye",
     ignore=("troll!*@*",),
     unlogged=("#private", "bob"),
+    keep=3600.0,
+    keep_size=5 * 10**8,
     flood=Flood(0, 0.5),
     channels=(
         Channel("#z", "channel secret", detached=True),
         Channel("#A", relay="message", reattach="highlight", detach_on="none", detach_after=3600.0, sticky=True),
-        Channel("#caf\udce9"),
+        Channel("#caf\udce9", keep=3600.0, keep_size=10**5),
     ),
 )
 FULL_USER = User(
@@ -65,7 +67,9 @@ FULL_USER = User(
     realname="A",
     timezone="Europe/Berlin",
     first_helping=5,
-    limits=Limits(networks=3, devices=4),
+    limits=Limits(networks=3, devices=4, keep=7200.0, keep_size=10**6),
+    keep=86_400.0,
+    keep_size=10**9,
     highlights=("coffee", "rel*"),
     ignore=("*!*@spam.example",),
     networks=(FULL_NETWORK, Network(id=4, name="second")),

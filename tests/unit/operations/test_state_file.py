@@ -168,7 +168,7 @@ servers = [
     "irc://plain",
 ]
 proxy = "socks5://localhost"
-channels = ["python", "#a", "#A", { name = "#b", kee = "x" }, 5]
+channels = ["python", "#a", "#A", { name = "#b", stiky = "x" }, 5]
 
 [[user.network]]
 name = "oftc"
@@ -200,7 +200,7 @@ name = "x"
         "line 14: network alice/: proxy: a proxy needs a host and a port",
         'line 15: network alice/: "python" is not a channel',
         'line 15: network alice/: the channel "#A" is there twice',
-        'line 15: network alice/, #b: "kee" is not a key; did you mean key?',
+        'line 15: network alice/, #b: "stiky" is not a key; did you mean sticky?',
         "line 15: network alice/: a channel is written as",
         "line 19: network alice/oftc: flood.burst: 0 is not between",
         'line 19: network alice/oftc: "flood.often" is not a key',
