@@ -18,6 +18,7 @@ from bouncer.irc.message import Message
 from bouncer.model.highlight import Highlight
 from bouncer.model.ports import Timers
 from bouncer.model.records import HIGHLIGHT, MESSAGE, NONE, Channel
+from bouncer.model.spans import span
 from bouncer.model.state import CHANNELS_LIMIT, ChannelState, NetworkState
 
 BY_REQUEST = "Detached"
@@ -30,7 +31,6 @@ TEXT_LEAST = 100  # bytes of text in a piece, however long the channel's name is
 _WITHOUT: Mapping[str, str] = MappingProxyType(
     {MESSAGE: "of silence", HIGHLIGHT: "without a highlight", NONE: "without a word of yours"}
 )
-_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 class Detached:
@@ -176,9 +176,3 @@ def told(message: Message, target: str) -> Iterator[str]:
     head = f"{target}: {form.format(message.nick)}"
     for piece in fit_text(text, max(TEXT_LEAST, TELL_BUDGET - len(head.encode("utf-8", "surrogateescape")))):
         yield head + piece
-
-
-def span(seconds: float) -> str:
-    """A length of time in the largest unit that fits: "3 d", "90 min"."""
-    size, unit = next((size, unit) for size, unit in _UNITS if seconds % size == 0 or size == 1)
-    return f"{seconds / size:.0f} {unit}"

@@ -210,6 +210,12 @@ class Link:
         self.positions[device] = seq
         self._archive.put_position(self.network.id, device, seq)
 
+    def forget_device(self, device: str) -> None:
+        """Forget where a device is, in detached channels too."""
+        self.positions.pop(device, None)
+        self._left_off.drop(device)
+        self._archive.drop_position(self.network.id, device)
+
     @property
     def places(self) -> dict[str, int]:
         """All that the store has of where devices are: their positions, and their places in detached channels."""

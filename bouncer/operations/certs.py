@@ -10,10 +10,10 @@ from typing import Any
 
 from bouncer.model.errors import Refused
 from bouncer.model.records import Network, User
+from bouncer.model.spans import span
 from bouncer.operations import keys
 from bouncer.operations.change import find_network, keep, network_label, with_network
 from bouncer.operations.context import Certificate, Context
-from bouncer.operations.overview import span
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes, Who
 
 

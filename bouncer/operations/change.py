@@ -5,14 +5,17 @@ Owns the one path by which settings change. Must not know which setting.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.model.records import Channel, Network, User, fold_name
 from bouncer.operations.context import Context
 from bouncer.operations.names import meant, quoted, same_channel
 from bouncer.operations.row import Target
+
+T = TypeVar("T", Channel, Network)
 
 
 def network_label(context: Context, user: str, network: str) -> str:
@@ -64,6 +67,21 @@ def with_network(user: User, network: Network) -> User:
 
 def without_network(user: User, network: Network) -> User:
     return replace(user, networks=tuple(each for each in user.networks if each.id != network.id))
+
+
+def put_first(
+    items: Sequence[T], names: Iterable[str], fold: Callable[[str], str], missing: Callable[[str], Refused]
+) -> tuple[T, ...]:
+    """The items with those of these names first, in that order, and the others behind as they are. Raises what
+    ``missing`` makes of a name that none has."""
+    by_name: dict[str, T] = {fold(item.name): item for item in items}
+    first: list[T] = []
+    for name in names:
+        if fold(name) not in by_name:
+            raise missing(name)
+        first.append(by_name.pop(fold(name)))
+    first.extend(by_name.values())
+    return tuple(first)
 
 
 async def keep(context: Context, saved: Sequence[User], removed: Sequence[User] = ()) -> None:

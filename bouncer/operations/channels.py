@@ -10,7 +10,15 @@ from typing import Any
 
 from bouncer.model.errors import Refused
 from bouncer.model.records import Channel, Network, User, fold_name
-from bouncer.operations.change import find_channel, find_network, find_user, keep, network_label, with_network
+from bouncer.operations.change import (
+    find_channel,
+    find_network,
+    find_user,
+    keep,
+    network_label,
+    put_first,
+    with_network,
+)
 from bouncer.operations.context import Context
 from bouncer.operations.names import channel_key, channel_name, meant, quoted, same_channel
 from bouncer.operations.overview import network_state, number
@@ -73,14 +81,12 @@ async def _detach(context: Context, call: Call, detached: bool) -> Result:
 async def order(context: Context, call: Call) -> Result:
     user, network = find_network(context, call.target)
     label = network_label(context, user.name, network.name)
-    by_name = {channel_key(channel.name): channel for channel in network.channels}
-    first = []
-    for name in call.values["channels"]:
-        if channel_key(name) not in by_name:
-            known = [channel.name for channel in network.channels]
-            raise Refused(f"{label} has no channel {quoted(name)}{meant(name, known) or '; channel list shows them'}")
-        first.append(by_name.pop(channel_key(name)))
-    channels = (*first, *by_name.values())
+    known = [channel.name for channel in network.channels]
+
+    def missing(name: str) -> Refused:
+        return Refused(f"{label} has no channel {quoted(name)}{meant(name, known) or '; channel list shows them'}")
+
+    channels = put_first(network.channels, call.values["channels"], channel_key, missing)
     await _keep(context, user, network, channels)
     names = [channel.name for channel in channels]
     return Result((f"the channels of {label} are joined in this order: {', '.join(names)}",), names)

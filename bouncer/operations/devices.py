@@ -11,10 +11,11 @@ from bouncer.downstream.place import Attached
 from bouncer.model.errors import Refused
 from bouncer.model.ports import BEHIND_LIMIT, Seen
 from bouncer.model.records import User, fold_name
+from bouncer.model.spans import span
 from bouncer.operations.change import find_user
 from bouncer.operations.context import Context
 from bouncer.operations.names import meant, quoted
-from bouncer.operations.overview import number, span
+from bouncer.operations.overview import number
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
 
 KICKED = "This device was put out with `device kick`"
@@ -48,9 +49,8 @@ async def forget(context: Context, call: Call) -> Result:
     for session in _sessions(context, user, name):
         session.close(FORGOTTEN)
     account = context.house.account(user.name)
-    for network_id, link in account.links.items() if account is not None else ():
-        link.positions.pop(name, None)
-        context.archive.drop_position(network_id, name)
+    for link in account.links.values() if account is not None else ():
+        link.forget_device(name)
     await context.records.settled()
     said = f"{_label(context, user, name)} is forgotten; when it comes again, it gets what a new device gets"
     return Result((said,), {"user": user.name, "device": name})

@@ -12,7 +12,15 @@ from bouncer.irc.message import Message
 from bouncer.model.errors import Refused
 from bouncer.model.records import REMOVED_DAYS, Network, User, fold_name, nick_of
 from bouncer.operations import values
-from bouncer.operations.change import find_network, find_user, keep, network_label, with_network, without_network
+from bouncer.operations.change import (
+    find_network,
+    find_user,
+    keep,
+    network_label,
+    put_first,
+    with_network,
+    without_network,
+)
 from bouncer.operations.context import Context
 from bouncer.operations.names import account_name, meant, quoted
 from bouncer.operations.overview import network_state, state_text
@@ -134,14 +142,12 @@ async def reconnect(context: Context, call: Call) -> Result:
 
 async def order(context: Context, call: Call) -> Result:
     user = find_user(context, call.target.user)
-    by_name = {fold_name(network.name): network for network in user.networks}
-    first = []
-    for name in call.values["networks"]:
-        if fold_name(name) not in by_name:
-            known = [network.name for network in user.networks]
-            raise Refused(f"there is no network {quoted(name)}{meant(name, known) or '; network list shows them'}")
-        first.append(by_name.pop(fold_name(name)))
-    networks = (*first, *by_name.values())
+    known = [network.name for network in user.networks]
+
+    def missing(name: str) -> Refused:
+        return Refused(f"there is no network {quoted(name)}{meant(name, known) or '; network list shows them'}")
+
+    networks = put_first(user.networks, call.values["networks"], fold_name, missing)
     await keep(context, [replace(user, networks=networks)])
     names = [network.name for network in networks]
     return Result((f"the networks of {user.name} are in this order: {', '.join(names)}",), names)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bouncer.downstream.login import Login
 from bouncer.model.records import Network, User, fold_name
+from bouncer.model.spans import span
 from bouncer.operations.change import find_user
 from bouncer.operations.context import Context, Facts
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
@@ -114,17 +115,6 @@ def state_text(state: dict[str, Any], now: float) -> str:
     text = f"{kind}, {reason}" if reason else kind
     next_try = state.get("next_try", 0)
     return f"{text}; next try in {span(next_try - now)}" if next_try else text
-
-
-def span(seconds: float) -> str:
-    """A length of time in words: the two largest units."""
-    left = max(0, round(seconds))
-    words = []
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
-        amount, left = divmod(left, size)
-        if amount:
-            words.append(f"{amount} {unit}")
-    return " ".join(words[:2]) or "0 s"
 
 
 def _login_text(login: Login) -> str:

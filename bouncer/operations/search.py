@@ -43,10 +43,10 @@ async def search(context: Context, call: Call) -> Result:
     wanted = call.values
     if not (wanted.get("text") or wanted.get("in") or wanted.get("from")):
         raise Refused("search needs something to look for: words, in= or from=")
-    zone = _zone(user.timezone)
+    zone = zone_of(user.timezone)
     before = wanted.get("before")
     limit = wanted.get("limit", DEFAULT_LINES)
-    after = _milliseconds(wanted.get("after"), zone)
+    after = milliseconds(wanted.get("after"), zone)
     found = await context.history.search(
         Search(
             tuple(network.id for network in networks),
@@ -55,7 +55,7 @@ async def search(context: Context, call: Call) -> Result:
             wanted.get("in", ""),
             wanted.get("from", ""),
             None if after is None else after - 1,  # what was said at that very moment is not before it
-            None if isinstance(before, Spot) else _milliseconds(before, zone),
+            None if isinstance(before, Spot) else milliseconds(before, zone),
             before if isinstance(before, Spot) else None,
         )
     )
@@ -111,7 +111,8 @@ def _command(context: Context, call: Call, zone: tzinfo, older: str) -> str:
     return " ".join(["bouncer search" if is_machine else "search", *written])
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """A user's time zone."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # a zone that this machine's database has lost
@@ -122,11 +123,12 @@ def _aware(moment: datetime, zone: tzinfo) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _milliseconds(moment: datetime | None, zone: tzinfo) -> int | None:
+def milliseconds(moment: datetime | None, zone: tzinfo) -> int | None:
+    """A moment as history has it; without an offset it is of that zone."""
     return None if moment is None else round(_aware(moment, zone).timestamp() * 1000)
 
 
-def _moment(value: object) -> datetime:
+def moment(value: object) -> datetime:
     """A date or a time as ISO 8601 writes it; without an offset it is of the user's time zone."""
     plain = values.text(value)
     try:
@@ -138,7 +140,7 @@ def _moment(value: object) -> datetime:
 def _bound(value: object) -> datetime | Spot:
     """A date, or the place that the last line of an answer names."""
     place = _SPOT.fullmatch(values.text(value))
-    return Spot(*map(int, place.groups())) if place else _moment(value)
+    return Spot(*map(int, place.groups())) if place else moment(value)
 
 
 OPERATIONS = (
@@ -163,7 +165,7 @@ OPERATIONS = (
                 lambda value: one_line(values.text(value), CHANNEL_LIMIT),
             ),
             Key("from", "only what that nick said", "from=bob", values.checked(nick)),
-            Key("after", "only from that date or time on", "after=2026-11-22T20:41", _moment, None),
+            Key("after", "only from that date or time on", "after=2026-11-22T20:41", moment, None),
             Key("before", "only before that date or time", "before=2026-11-22", _bound, None),
             Key(
                 "limit", "how many lines to show", "limit=50",

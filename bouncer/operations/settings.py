@@ -25,6 +25,7 @@ from bouncer.model.records import (
     SaslLogin,
     User,
 )
+from bouncer.model.spans import short
 from bouncer.operations import names, values
 from bouncer.operations.row import NEEDED, Key, Who
 
@@ -477,7 +478,7 @@ def channel_values(channel: Channel) -> dict[str, Any]:
     """As :func:`user_values`, for a channel."""
     found = _found(channel, CHANNEL_KEYS, _CHANNEL_FIELDS) | _kept(channel)
     if channel.detach_after:
-        found["detach_after"] = values.duration_text(channel.detach_after)
+        found["detach_after"] = short(channel.detach_after)
     return _unusual(found, CHANNEL_KEYS)
 
 
@@ -485,7 +486,7 @@ def _kept(noun: User | Network | Channel | Limits) -> dict[str, str]:
     """How long and how much of the history is kept, where that is not all of it."""
     kept = {}
     if noun.keep:
-        kept["keep"] = values.duration_text(noun.keep)
+        kept["keep"] = short(noun.keep)
     if noun.keep_size:
         kept["keep_size"] = values.size_text(noun.keep_size)
     return kept

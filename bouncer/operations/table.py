@@ -12,6 +12,7 @@ from bouncer.operations import (
     certs,
     channels,
     devices,
+    erase,
     lists,
     logins,
     networks,
@@ -43,6 +44,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *logins.OPERATIONS,
     *certs.OPERATIONS,
     *search.OPERATIONS,
+    *erase.OPERATIONS,
     *broadcast.OPERATIONS,
     *whole.OPERATIONS,
 )

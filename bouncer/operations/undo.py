@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from bouncer.model.errors import Refused
 from bouncer.model.ports import RemovedNetwork, RemovedUser
 from bouncer.model.records import REMOVED_DAYS, Network, User, fold_name
+from bouncer.model.spans import span
 from bouncer.operations import values
 from bouncer.operations.change import find_user, keep, network_label, with_network
 from bouncer.operations.context import Context
 from bouncer.operations.names import meant, quoted
 from bouncer.operations.networks import room_for_one_more
-from bouncer.operations.overview import number, span
+from bouncer.operations.overview import number
 from bouncer.operations.row import Call, Key, LeftOut, Operation, Result, Takes, Who
 
 T = TypeVar("T", RemovedUser, RemovedNetwork)

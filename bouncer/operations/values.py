@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from bouncer.irc.encoding import usable_encoding
 from bouncer.model.errors import Refused
 from bouncer.model.records import ClientCertificate, Endpoint, Flood, Token
+from bouncer.model.spans import DAY, HOUR, UNITS, WEEK
 from bouncer.operations.names import CHANNEL_PREFIXES, account_name, channel_name, nick, one_line, quoted
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ WORDS_LIMIT = 100  # of highlights: each is looked for in every line of text
 WORD_LIMIT = 60  # characters of one
 DURATION_LIMIT = 3650 * 86_400.0  # ten years: a slip of the keyboard, not a wish
 CERTIFICATE_LIMIT = 16 * 1024  # characters of PEM: a chain of three with a 4096-bit key has 8 kB
-LIFETIME_LIMIT = 100 * 365 * 86_400  # of kept history: more is for ever
+LIFETIME_LIMIT = 100 * 365 * DAY  # of kept history: more is for ever
 SIZE_LEAST = 100_000  # bytes of kept history: some hundred lines; less is what do_not_log is for
 SIZE_LIMIT = 10**14  # bytes; more than any disk of today
 FOREVER = "forever"
@@ -65,10 +66,9 @@ _SCRAM = re.compile(r"SCRAM-SHA-256\$(\d{4,7}):[A-Za-z0-9+/=]{16,88}\$[A-Za-z0-9
 _TOKEN = re.compile(r"([0-9a-f]{8}) ([^ ]{1,64}) (\d{1,11}) ([0-9a-f]{64})", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)?", re.ASCII)
 _LIFETIME = re.compile(r"(\d{1,6})\s*(h|d|w|y)", re.ASCII)
-_LIFETIME_UNITS = {"h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+_LIFETIME_UNITS = {"h": HOUR, "d": DAY, "w": WEEK, "y": 365 * DAY}
 _SIZE = re.compile(r"(\d{1,9})\s*([kmgt])b?", re.ASCII)
 _SIZE_UNITS = {"t": 10**12, "g": 10**9, "m": 10**6, "k": 1000}
-_DURATION_UNITS = {"w": 604_800.0, "d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
 
 
 def text(value: object) -> str:
@@ -302,16 +302,10 @@ def duration(value: object) -> float:
         match = _DURATION.fullmatch(value.casefold().strip()) if isinstance(value, str) else None
         if match is None:
             raise Refused(f"{quoted(str(value))} is not a time; write it as 30m, 12h or 3d")
-        number = float(match[1]) * _DURATION_UNITS[match[2] or "s"]
+        number = float(match[1]) * UNITS[match[2] or "s"]
     if not math.isfinite(number) or not 0 <= number <= DURATION_LIMIT:
         raise Refused(f"{quoted(str(value))} is not between 0 and ten years")
     return float(round(number))
-
-
-def duration_text(number: float) -> str:
-    """The form that :func:`duration` reads back as the same number: in the largest unit that fits."""
-    unit = next(unit for unit, size in _DURATION_UNITS.items() if number % size == 0 or unit == "s")
-    return f"{number / _DURATION_UNITS[unit]:.0f}{unit}"
 
 
 def lifetime(value: object) -> float:

@@ -69,6 +69,24 @@ async def test_a_device_is_forgotten_for_good(stage: Stage) -> None:
     assert [line for line in await again.gets_soon() if line.endswith("hello")]
 
 
+async def test_a_forgotten_device_has_no_place_in_detached_channels_either(stage: Stage) -> None:
+    upstream = stage.connected()
+    upstream.joins("#c", "bob")
+    phone = await stage.attached("alice/example@phone")
+    phone.says("PART #c detach")
+    for text in ("one", "two"):
+        stage.timers.pass_by(6)
+        upstream.says(f":bob!b@h PRIVMSG #c :{text}", f":bob!b@h PRIVMSG alice :{text}")
+        phone.says(*(line.replace("PING", "PONG") for line in phone.lines() if line.startswith("PING")))
+    phone.leaves()
+    link = upstream.link
+    assert any("\t" in name for name in link.places)
+    await do(stage, "device forget phone")
+    assert link.places == {}
+    stage.begin()
+    assert stage.upstream().link.places == {}
+
+
 @pytest.mark.parametrize(
     ("text", "actor", "sentence"),
     [

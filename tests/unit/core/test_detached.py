@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bouncer.core.detached import TELL_BUDGET, TEXT_LEAST, span, told
+from bouncer.core.detached import TELL_BUDGET, TEXT_LEAST, told
 from bouncer.irc.message import Message
 
 
@@ -33,11 +33,3 @@ def test_pieces_fit_and_nothing_is_left_out(text: str, length: int) -> None:
     pieces = list(told(Message.lenient("PRIVMSG", target, text, source="bob!b@h"), target))
     assert all(len(piece.encode()) <= max(TELL_BUDGET, len(head) + TEXT_LEAST) for piece in pieces)
     assert "".join(piece.removeprefix(head) for piece in pieces).replace(" ", "") == text.replace(" ", "")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(259_200.0, "3 d"), (5_400.0, "90 min"), (7_200.0, "2 h"), (90.0, "90 s"), (86_401.0, "86401 s"), (1.0, "1 s")],
-)
-def test_lengths_of_time(seconds: float, text: str) -> None:
-    assert span(seconds) == text

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from bouncer.core.status import Phase
 from bouncer.operations.context import Actor, Facts
-from bouncer.operations.overview import EACH_LIMIT, span, state_text
+from bouncer.operations.overview import EACH_LIMIT, state_text
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Bench
@@ -82,11 +82,6 @@ def test_a_connected_network_in_words() -> None:
     assert state_text(state, 1075.0) == (
         "connected to irc.example as alice for 1 min 15 s, 1 channel, 1 device; not in #b: banned"
     )
-
-
-def test_spans() -> None:
-    spans = [span(seconds) for seconds in (-3, 0.4, 59, 3600, 90061)]
-    assert spans == ["0 s", "0 s", "59 s", "1 h", "1 d 1 h"]
 
 
 async def test_the_certificate_is_shown_and_renewed(bench: Bench) -> None:
