@@ -13,59 +13,12 @@ from dataclasses import dataclass, field
 
 import pytest
 from peers.bouncer import PASSWORD, Bouncer
+from peers.scripted import Scripted
 from peers.waiting import eventually
 
 SEED = 20261122
 ROUNDS = 6
 MOMENT = 0.15  # seconds before a kill within which a line may not have been kept: some commits and a busy machine
-
-
-class Network:
-    """An IRC server with one user on it, and an independent list of what it said."""
-
-    def __init__(self) -> None:
-        self.said: list[float] = []  # when each number was said
-        self._writer: asyncio.StreamWriter | None = None
-        self._server: asyncio.Server
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers = {
-            "CAP": b":irc.test CAP * LS :\r\n",
-            "USER": b":irc.test 001 alice :Welcome alice!a@h\r\n:irc.test 422 alice :No MOTD\r\n",
-            "JOIN": b":alice!a@h JOIN #t\r\n:irc.test 353 alice = #t :alice\r\n:irc.test 366 alice #t :End\r\n",
-        }
-        try:
-            while line := await reader.readline():
-                command = line.decode().split()[0]
-                if command != "CAP" or b" LS" in line:
-                    writer.write(answers.get(command, b""))
-                if command == "JOIN":
-                    self._writer = writer
-        except ConnectionError:
-            pass
-        finally:
-            if self._writer is writer:
-                self._writer = None
-            writer.close()
-
-    @property
-    def joined(self) -> bool:
-        return self._writer is not None
-
-    def say(self, count: int) -> None:
-        if self._writer is not None:
-            for _ in range(count):
-                self._writer.write(f":bob!b@h PRIVMSG #t :{len(self.said)}\r\n".encode())
-                self.said.append(time.monotonic())
-
-    async def close(self) -> None:
-        self._server.close()
-        if self._writer is not None:
-            self._writer.close()
 
 
 @dataclass
@@ -128,19 +81,18 @@ class Device:
 
 
 @pytest.fixture
-async def own_network() -> AsyncIterator[Network]:
-    network = Network()
+async def own_network() -> AsyncIterator[Scripted]:
+    network = Scripted()
     await network.start()
     yield network
     await network.close()
 
 
-async def test_every_device_gets_every_line_once_over_kills(bouncer: Bouncer, own_network: Network) -> None:
+async def test_every_device_gets_every_line_once_over_kills(bouncer: Bouncer, own_network: Scripted) -> None:
     dice = random.Random(SEED)
     network = own_network
-    url = f"irc+insecure://127.0.0.1:{network.port}"
-    alice = {"name": "alice", "password": PASSWORD, "network": [{"name": "net", "servers": [url], "channels": ["#t"]}]}
-    await bouncer.apply(alice)
+    net = {"name": "net", "servers": [network.url], "channels": ["#t"]}
+    await bouncer.apply({"name": "alice", "password": PASSWORD, "network": [net]})
     await bouncer.start()
     await eventually(lambda: network.joined, what="the bouncer is in its channel")
     devices = [Device(name, bouncer.port) for name in ("phone", "desk")]
@@ -175,7 +127,7 @@ async def test_every_device_gets_every_line_once_over_kills(bouncer: Bouncer, ow
     assert len(perhaps) < last
 
 
-async def step(dice: random.Random, network: Network, devices: list[Device]) -> None:
+async def step(dice: random.Random, network: Scripted, devices: list[Device]) -> None:
     """Something happens: lines, a device that comes or goes; and then the others have a look at what is new."""
     device = dice.choice(devices)
     if not device.attached:
