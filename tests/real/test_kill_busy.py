@@ -15,6 +15,7 @@ import pytest
 from peers.bouncer import PASSWORD, Bouncer, user
 from peers.historian import Historian, said
 from peers.scripted import Scripted
+from peers.talker import Talker
 from peers.waiting import eventually
 
 SEED = 20261122
@@ -34,11 +35,11 @@ async def scripted() -> AsyncIterator[Scripted]:
     await network.close()
 
 
-async def test_what_arrived_is_kept(bouncer: Bouncer, scripted: Scripted) -> None:
+async def test_what_arrived_is_kept(bouncer: Bouncer, scripted: Scripted, talkers: list[Talker]) -> None:
     dice = random.Random(SEED)
     net = {"name": "net", "servers": [scripted.url], "channels": ["#t"], "nick": "alice"}
     await bouncer.apply(user("alice", net))
-    history = Historian(bouncer.port, "alice/net@reader", PASSWORD)
+    history = Historian(bouncer.port, "alice/net@reader", PASSWORD, talkers)
     kept: list[int] = []
     newest = "timestamp=1970-01-01T00:00:00.000Z"
     missing: list[float] = []

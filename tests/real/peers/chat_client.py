@@ -2,6 +2,7 @@
 
 import calendar
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -47,6 +48,14 @@ class ChatClient:
     async def stop(self) -> None:
         raise NotImplementedError
 
+    async def lose(self, cut: Callable[[], None]) -> None:
+        """Have the connection cut, and wait until the client says that it is over; it does not come back by itself."""
+        raise NotImplementedError
+
+    async def kill(self) -> None:
+        """kill -9; `start` and `add` may be called again."""
+        raise NotImplementedError
+
     async def type(self, text: str, buffer: str = "") -> None:
         """Type a line into the buffer of a channel or nick of the attached server, or into the main one."""
         raise NotImplementedError
@@ -65,6 +74,10 @@ class ChatClient:
     async def shown(self, buffer: str) -> list[Shown]:
         """The lines of the buffer of a channel or nick, from its beginning. Ask while attached: a detached irssi has
         the window still, but no name for it."""
+        raise NotImplementedError
+
+    async def logged(self, buffer: str) -> list[str]:
+        """The texts of the log that the client writes of a channel or nick, over all its lives."""
         raise NotImplementedError
 
     async def everything(self) -> str:

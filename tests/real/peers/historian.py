@@ -44,11 +44,15 @@ def said(line: Line) -> Said:
 
 
 class Historian:
-    """One device in all its attachments. ``log`` has what it shows, by folded name of the conversation."""
+    """One device in all its attachments. ``log`` has what it shows, by folded name of the conversation.
 
-    def __init__(self, port: int, login: str, password: str) -> None:
+    Its connections are put in ``opened``, for somebody to close them in the end.
+    """
+
+    def __init__(self, port: int, login: str, password: str, opened: list[Talker]) -> None:
         self.log: dict[str, list[Said]] = defaultdict(list)
         self._port = port
+        self._opened = opened
         self._password = f"{login}:{password}"
         self._seen = time.time()
         self._talker: Talker
@@ -69,6 +73,7 @@ class Historian:
         self._live.clear()
         self._fetching = True
         self._talker = await Talker.connect(self._port, "historian", password=self._password, caps=CAPS)
+        self._opened.append(self._talker)
 
     async def attach(self) -> None:
         """Log in and fetch all that was missed."""

@@ -1,6 +1,9 @@
 """irssi in a terminal of tmux: driven by typed keys, read in the files to which it writes its own windows."""
 
+import os
 import re
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from peers.chat_client import TIME_FORMAT, ChatClient, Login, Shown, read_time
@@ -11,6 +14,9 @@ from peers.waiting import eventually
 
 LINE = re.compile(r"(?P<at>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:<[~&@%+ ]?(?P<who>[^>]+)> )?(?P<text>.*)")
 
+WELCOME = re.compile("Your host is|Welcome", re.IGNORECASE)
+GONE = re.compile("Connection lost|Disconnected|quit")
+
 BANNER = "https://irssi.org"  # irssi greets with it, in its first window only
 
 SETTINGS = {
@@ -19,6 +25,7 @@ SETTINGS = {
     "scrollback_lines": "0",  # 0: no limit
     "scrollback_time": "1day",
     "server_reconnect_time": "10",
+    "autolog": "on",
     "paste_verify_line_count": "0",  # 0: never ask whether many lines at once are meant
 }
 
@@ -36,7 +43,9 @@ class Irssi(ChatClient):
         self._reads = 0
         self._config = home / "irssi"
         self._config.mkdir(exist_ok=True)
-        (self._config / "startup").write_text("".join(f"SET {name} {value}\n" for name, value in SETTINGS.items()))
+        self._logs = home / "logs"
+        settings = {**SETTINGS, "autolog_path": f"{self._logs}/$$tag/$$0.log"}  # startup expands what has one $
+        (self._config / "startup").write_text("".join(f"SET {name} {value}\n" for name, value in settings.items()))
 
     async def start(self) -> None:
         self._terminal.run(f"exec {self._irssi} --home={self._config}")
@@ -47,6 +56,10 @@ class Irssi(ChatClient):
         self._terminal.kill()
         # It writes its settings as it ends; until then its home is in use.
         await eventually(lambda: not pid.isdigit() or not Path("/proc", pid).exists(), what="irssi ends")
+
+    async def kill(self) -> None:
+        os.kill(int(self._terminal.pid), signal.SIGKILL)
+        await self.stop()
 
     async def type(self, text: str, buffer: str = "") -> None:
         if buffer:
@@ -60,9 +73,10 @@ class Irssi(ChatClient):
             lines = lines_to_type("irssi", 0, login, pinned)
         else:
             tls = f"-tls -notls_verify -tls_pinned_cert {pinned}" if login.fingerprint else "-notls"
+            password = f"{login.user}:{login.password}" if login.password else ""
             lines = [
                 f"/network add {login.name}",
-                f"/server add -network {login.name} {tls} 127.0.0.1 {login.port}",
+                f"/server add -network {login.name} {tls} 127.0.0.1 {login.port} {password}",
                 "/set show_server_time on",
             ]
         for line in (f"/set nick {login.nick}", *lines):
@@ -70,14 +84,23 @@ class Irssi(ChatClient):
                 await self.type(line)
 
     async def attach(self) -> None:
-        await self._after(f"/connect {self._server}", "to be welcomed", re.compile("Your host is|Welcome", re.I))
+        await self._after(lambda: self._terminal.type(f"/connect {self._server}"), "to be welcomed", WELCOME)
 
     async def detach(self) -> None:
-        await self._after(f"/disconnect {self._server}", "to be gone", re.compile("Connection lost|Disconnected|quit"))
+        await self._after(lambda: self._terminal.type(f"/disconnect {self._server}"), "to be gone", GONE)
+
+    async def lose(self, cut: Callable[[], None]) -> None:
+        await self._after(cut, "to be gone", GONE)
+        await self.type("/rmreconns")
 
     async def shown(self, buffer: str) -> list[Shown]:
         lines = map(LINE.match, (raw.rstrip() for raw in (await self._window(buffer)).split("\n")))
         return [Shown(read_time(line["at"]), line["who"] or "", line["text"]) for line in lines if line]
+
+    async def logged(self, buffer: str) -> list[str]:
+        path = self._logs / self._server / f"{buffer}.log"
+        lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+        return [line.partition("> ")[2] for line in lines]
 
     async def everything(self) -> str:
         windows = [await self._window(str(number)) for number in range(1, 10)]
@@ -87,9 +110,9 @@ class Irssi(ChatClient):
     def _server(self) -> str:
         return self._login.name if self._login is not None else "bnc"
 
-    async def _after(self, command: str, what: str, pattern: re.Pattern[str]) -> None:
+    async def _after(self, act: Callable[[], None], what: str, pattern: re.Pattern[str]) -> None:
         before = len(pattern.findall(await self._window("1")))
-        await self.type(command)
+        act()
 
         async def more() -> bool:
             return len(pattern.findall(await self._window("1"))) > before

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from peers.chat_client import TIME_FORMAT, ChatClient, Login, Shown, read_time
@@ -61,6 +62,9 @@ class WeeChat(ChatClient):
         self._process.kill()
         self._fifo.unlink(missing_ok=True)
 
+    async def kill(self) -> None:
+        await self.stop()
+
     async def type(self, text: str, buffer: str = "") -> None:
         name = f"irc.{self._server}.{buffer} " if buffer else ""
         # Never create the file: a plain one in the FIFO's place would be taken for it.
@@ -79,6 +83,8 @@ class WeeChat(ChatClient):
             kind = "tls" if self._version >= 4 else "ssl"
             tls = f"-{kind} -{kind}_fingerprint={login.fingerprint}" if login.fingerprint else f"-no{kind}"
             lines = [f"/server add {login.name} 127.0.0.1/{login.port} {tls} -nicks={login.nick}"]
+            if login.password:
+                lines.append(f"/set irc.server.{login.name}.password {login.user}:{login.password}")
         for line in lines:
             if not line.startswith("/connect"):
                 await self.type(line)
@@ -93,6 +99,12 @@ class WeeChat(ChatClient):
         await self.type(f"/disconnect {self._server}")
         await eventually(lambda: self._count(GONE) > before, what="WeeChat says it is gone")
 
+    async def lose(self, cut: Callable[[], None]) -> None:
+        before = self._count(GONE)
+        cut()
+        await eventually(lambda: self._count(GONE) > before, what="WeeChat says it is gone")
+        await self.type(f"/disconnect {self._server}")
+
     async def shown(self, buffer: str) -> list[Shown]:
         path = self._logs / f"irc.{self._server}.{buffer}.log"
         lines = []
@@ -103,6 +115,9 @@ class WeeChat(ChatClient):
                     who, _, text = rest.partition("\t")
                     lines.append(Shown(read_time(at), "" if who in MARKS else who.lstrip(MODES), text))
         return lines
+
+    async def logged(self, buffer: str) -> list[str]:
+        return [line.text for line in await self.shown(buffer)]
 
     async def everything(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in sorted(self._logs.glob("*.log")))
