@@ -28,6 +28,7 @@ from bouncer.core.link import Link
 from bouncer.downstream.commands import COMMANDS
 from bouncer.downstream.deliver import Renderer
 from bouncer.downstream.login import Arrival, Credentials, Login, Proof
+from bouncer.downstream.proofs import Proofs
 from bouncer.downstream.replay import Replay
 from bouncer.downstream.session import FAULT, Session
 from bouncer.downstream.welcome import note
@@ -90,6 +91,7 @@ class Entrance:
         self._timers = timers
         self._secret = secret
         self._renderer = Renderer(capabilities)
+        self._proofs = Proofs()
         self._attempts = Attempts()
         self._notices = Notices(timers, self._tell)
         self._checks: dict[Visit, asyncio.Task[None]] = {}
@@ -285,6 +287,7 @@ class Entrance:
             ask=self._desk.ask,
             timers=self._timers,
             replay=Replay(self._renderer, zone_of(account.user.timezone)),
+            proofs=self._proofs,
         )
         if link is not None:
             link.attach(session, link.positions.get(arrival.device, link.log.seq))

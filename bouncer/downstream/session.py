@@ -20,6 +20,7 @@ from bouncer.downstream.deliver import CRLF, Renderer
 from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
 from bouncer.downstream.place import Frame, Place
+from bouncer.downstream.proofs import Proofs
 from bouncer.downstream.replay import Replay
 from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
@@ -38,7 +39,7 @@ PARKED_LIMIT = 64  # commands that wait for an answer from outside; then the cli
 ANSWERS_LIMIT = 256  # answers that a client has not taken; then it may ask no more until it has
 ANSWERS_BYTES = 1 << 20  # likewise; one NAMES of a large channel may have 100 kB
 BEHIND_LIMIT = 20_000  # entries; who is further behind re-attaches and loses nothing (design 3.1)
-PROOF_EVERY = 5.0  # seconds between two questions whether the client has read what it was sent
+PROOF_EVERY = 5.0  # seconds between two questions whether the client has read what it was sent, if not sooner
 IDLE_PING = 90.0  # seconds of silence after which a client is asked for a sign of life ...
 PING_TIMEOUT = 60.0  # ... and how long it may take; phones wake slowly
 
@@ -63,6 +64,7 @@ class Session:
         ask: Ask,
         timers: Timers,
         replay: Replay,
+        proofs: Proofs,
     ) -> None:
         self.sink = sink
         self.place = place
@@ -76,6 +78,7 @@ class Session:
         self._ask = ask
         self._timers = timers
         self._replay = replay
+        self._proofs = proofs
         self._profile = renderer.profile(offer.enabled)
         self._answers: deque[tuple[int, bytes]] = deque()  # (place in the log, whole lines)
         self._answers_size = 0
@@ -91,6 +94,7 @@ class Session:
         self._sent = 0  # the kept line up to which all was written
         self._heard = timers.now()
         self._proof_at = 0.0  # when the last question went out
+        self._answered_last = False  # the client has answered that one
         self._proof_due = False  # something was written since, and is to be asked for
         self._alarm: Cancellable | None = None
         self._alarm_at = 0.0
@@ -309,13 +313,13 @@ class Session:
 
     def _proof(self) -> bytes:
         now = self._timers.now()
-        if now - self._proof_at < PROOF_EVERY:
+        if now - self._proof_at < PROOF_EVERY and not (self._answered_last and self._proofs.take(now)):
             if not self._proof_due:
                 self._proof_due = True
                 self._set_alarm(self._proof_at + PROOF_EVERY)
             return b""
         self._proof_at = now
-        self._proof_due = False
+        self._proof_due = self._answered_last = False
         return b"PING :bnc-%x\r\n" % self._sent
 
     def prove(self, token: str) -> bool:
@@ -333,6 +337,9 @@ class Session:
         if self.confirmed < seq <= self._sent:
             self.confirmed = seq
             self.place.confirm(self)
+            self._answered_last = True
+            if seq < self._sent and not self.sink.full:
+                self.sink.write(self._proof())
         return True
 
     def _set_alarm(self, when: float) -> None:

@@ -72,6 +72,40 @@ async def test_what_is_not_confirmed_is_repeated_with_the_same_time_and_id(stage
     assert first in await read(again)
 
 
+async def test_who_has_answered_is_asked_again_with_the_next_text(stage: Stage) -> None:
+    """So that who goes has, at most, what was on its way a second time."""
+    upstream = stage.connected()
+    phone = await stage.attached("alice@phone")
+    for number in range(30):
+        upstream.says(f":bob!b@h PRIVMSG #c :line {number}")
+        assert texts(phone.lines()) == [f"#c :line {number}"]
+    phone.leaves()
+    upstream.says(":bob!b@h PRIVMSG #c :the next")
+    phone = await stage.device("alice@phone")
+    assert texts(await read(phone)) == ["#c :the next"]
+
+
+async def test_what_came_while_a_question_was_out_is_asked_for_with_the_answer(stage: Stage) -> None:
+    upstream = stage.connected()
+    phone = await stage.attached("alice@phone")
+    upstream.says(":bob!b@h PRIVMSG #c :asked for")
+    upstream.says(":bob!b@h PRIVMSG #c :not yet")
+    first, second = phone.lines(), phone.lines()
+    assert (texts(first), second) == (["#c :asked for", "#c :not yet"], [])  # it has answered twice
+    phone.leaves()
+    assert texts(await read(await stage.device("alice@phone"))) == []
+
+
+async def test_who_does_not_answer_is_asked_seldom(stage: Stage) -> None:
+    upstream = stage.connected()
+    phone = await stage.attached("alice@phone")
+    phone.answer_pings = False
+    for number in range(100):
+        stage.timers.pass_by(0.1)
+        upstream.says(f":bob!b@h PRIVMSG #c :line {number}")
+    assert b"".join(phone.written).count(b"PING :bnc-") == 2
+
+
 async def test_an_answer_to_a_question_never_asked_moves_nothing(stage: Stage) -> None:
     upstream = stage.connected()
     phone = await stage.attached("alice@phone")
