@@ -195,15 +195,17 @@ def test_07_the_hang_example_does_not_hang(new_loop: NewLoop) -> None:
     loop.run_until_complete(server.open())
     client = Client("127.0.0.1", server.port, ssl=False, loop=loop)
     seen = []
+    runs_on = asyncio.Event()
 
     @client.on("client_connect")
     async def handle(**kwargs: Any) -> None:
         seen.append("before")
-        await asyncio.sleep(0.001)
+        await runs_on.wait()
         seen.append("after")
         loop.stop()
 
     client.loop.run_until_complete(client.connect())
+    loop.call_soon(runs_on.set)  # a stop that came before the next line would stop nothing
     client.loop.run_forever()
     assert seen == ["before", "after"]
     loop.run_until_complete(client.disconnect())
