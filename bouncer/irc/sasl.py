@@ -364,6 +364,8 @@ def _checked_nonce(nonce: str) -> bytes:
 
 
 def _decode_base64(data: bytes) -> bytes:
+    if len(data) % 4 or data[-3:] == b"===":  # Python lets padding stand behind whole groups
+        raise SaslError("not base64")
     try:
         return binascii.a2b_base64(data, strict_mode=True)
     except ValueError:
