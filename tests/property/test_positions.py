@@ -1,6 +1,7 @@
 """Every device's stream is the log in order: nothing lost, nothing repeated that the device has proved to have read.
 
-Random lives: text comes, devices come, read, hang, leave; the network goes and returns; the process is killed.
+Random lives: text comes, devices come, read, hang, leave; the network goes and returns; the process is killed. Of the
+three kinds of client all are there: who takes missed text as it is or in batches, and who asks for it page by page.
 """
 
 from __future__ import annotations
@@ -19,9 +20,17 @@ from bouncer.downstream.replay import Replay
 from bouncer.model import log
 from tests.play.stage import Device, Stage
 
-DEVICES = ("phone", "desk", "watch")
-CAPS = {"phone": "", "desk": "server-time", "watch": "server-time batch echo-message"}
+CAPS = {
+    "phone": "",
+    "desk": "server-time",
+    "watch": "server-time batch echo-message",
+    "pager": "server-time batch message-tags draft/chathistory",
+}
+DEVICES = tuple(CAPS)
 NUMBER = re.compile(r"PRIVMSG #c :(?:\[[-0-9: ]+\] )?(\d+)$")
+
+TAGGED = re.compile(r"@(\S+) \S+ PRIVMSG #c :(\d+)$")
+PAGE = 3  # lines that are asked for at a time
 
 some_device = st.sampled_from(DEVICES)
 actions = st.one_of(
@@ -49,7 +58,14 @@ class Reader:
     stored: int = -1  # as much of that as the store has: a kill in the milliseconds between may lose the rest
     floor: int = -1  # what it had proved when this attachment began
 
-    def read(self) -> None:
+    def attached(self, device: Device) -> None:
+        self.device = device
+        self.floor, self.here = self.proved, []
+
+    def left(self) -> None:
+        self.device = None
+
+    async def read(self) -> None:
         if self.device is None:
             return
         lines = b"".join(self.device.written).decode().split("\r\n")
@@ -66,12 +82,76 @@ class Reader:
                 self.device.says("PONG " + line[5:])
 
 
+@dataclass
+class Pager(Reader):
+    """A client that asks for what it missed. It has no line twice, whatever it has confirmed."""
+
+    known: list[tuple[str, int]] = field(default_factory=list)  # all that it has, by msgid
+    live: list[tuple[str, int]] = field(default_factory=list)  # came by itself before it has asked
+    asked: bool = False
+
+    def left(self) -> None:
+        super().left()
+        self.live, self.asked = [], False  # what stands behind a gap is not kept
+
+    async def read(self) -> None:
+        if self.device is None or self.device.full:
+            return  # an answer would not come
+        while not self.asked:
+            self.asked = await self.page()
+        self.live += self.look()[0]
+        self.know(self.live)
+        self.live = []
+
+    async def page(self) -> bool:
+        """Ask for what comes after the newest line; True if there is no more of it that does not come by itself."""
+        assert self.device is not None
+        after = f"msgid={self.known[-1][0]}" if self.known else "timestamp=1970-01-01T00:00:00.000Z"
+        self.live += self.look()[0]
+        self.device.says(f"CHATHISTORY AFTER #c {after} {PAGE}")
+        await self.device.stage.settle()
+        live, page, complete = self.look()
+        self.live += live
+        if page is None:
+            self.known.pop()  # a kill took it from history
+            return False
+        if self.live and self.live[0] in page:
+            missed = page.index(self.live[0])
+            assert page[missed:] == self.live[: len(page) - missed]
+            page, complete = page[:missed], True
+        self.know(page)
+        return complete
+
+    def look(self) -> tuple[list[tuple[str, int]], list[tuple[str, int]] | None, bool]:
+        """What has come by itself; what came as an answer, None if that is an error; whether there is no more."""
+        assert self.device is not None
+        live: list[tuple[str, int]] = []
+        page: list[tuple[str, int]] | None = None
+        complete = False
+        for line in self.device.lines():
+            if found := TAGGED.match(line):
+                tags = dict(tag.split("=") for tag in found[1].split(";"))
+                into = page if "batch" in tags and page is not None else live
+                into.append((tags["msgid"], int(found[2])))
+            elif " BATCH +" in line:
+                page = []
+                complete = "draft/chathistory-end" in line
+        return live, page, complete
+
+    def know(self, lines: list[tuple[str, int]]) -> None:
+        for msgid, number in lines:
+            assert number not in self.ever, "twice"
+            assert not self.known or number > self.known[-1][1], "out of order"
+            self.known.append((msgid, number))
+            self.ever.add(number)
+
+
 class Life:
     def __init__(self) -> None:
         self.stage = Stage()
         self.stage.user(first_helping=0)
         self.stage.upstream().welcomes()
-        self.readers = {name: Reader(name) for name in DEVICES}
+        self.readers = {name: (Pager if name == "pager" else Reader)(name) for name in DEVICES}
         self.said = 0
         self.durable = 0
         self.lost: set[int] = set()
@@ -103,14 +183,13 @@ class Life:
 
     async def attach(self, reader: Reader) -> None:
         if reader.device is None:
-            reader.floor, reader.here = reader.proved, []
-            reader.device = await self.stage.device(f"alice@{reader.name}", CAPS[reader.name])
+            reader.attached(await self.stage.device(f"alice@{reader.name}", CAPS[reader.name]))
             self.stored()  # whoever attaches waits for the store
 
     async def read(self, reader: Reader) -> None:
         if reader.device is not None and reader.device.full:
             reader.device.takes_again()
-        reader.read()
+        await reader.read()
 
     async def hang(self, reader: Reader) -> None:
         if reader.device is not None:
@@ -118,9 +197,10 @@ class Life:
 
     async def leave(self, reader: Reader) -> None:
         if reader.device is not None:
-            reader.read()
-            reader.device.leaves()
-            reader.device = None
+            await reader.read()
+            device = reader.device
+            reader.left()
+            device.leaves()
 
     async def settle(self) -> None:
         await self.stage.settle()
@@ -135,7 +215,7 @@ class Life:
         self.lost |= set(range(self.durable, self.said))
         await self.stage.desk.close()
         for reader in self.readers.values():
-            reader.device = None
+            reader.left()
             reader.proved = reader.stored
         self.stage.begin()
         self.stage.upstream().welcomes()
@@ -146,7 +226,7 @@ class Life:
             await self.leave(reader)
             await self.attach(reader)
             await self.stage.settle()
-            reader.read()
+            await reader.read()
             missing = set(range(self.said)) - reader.ever - self.lost
             assert not missing, f"{reader.name} never got {sorted(missing)}"
         await self.stage.desk.close()
