@@ -308,7 +308,9 @@ def test_too_much_is_refused_and_forgotten() -> None:
         endless.feed("A" * 400)
 
 
-@pytest.mark.parametrize("payload", ["!", "abc", "é", "\udcff", "ab=c", "YQ==YQ==", "a b", "0000=", "0000==", "0000===="])
+@pytest.mark.parametrize(
+    "payload", ["!", "abc", "é", "\udcff", "ab=c", "YQ==YQ==", "a b", "0000=", "0000==", "0000===="]
+)
 def test_what_is_not_base64_is_refused(payload: str) -> None:
     with pytest.raises(SaslError, match="base64"):
         Reassembler().feed(payload)
