@@ -33,11 +33,12 @@ TAGGED = re.compile(r"@(\S+) \S+ PRIVMSG #c :(\d+)$")
 PAGE = 3  # lines that are asked for at a time
 
 some_device = st.sampled_from(DEVICES)
-actions = st.one_of(
+actions: st.SearchStrategy[tuple[str | int, object]] = st.one_of(
     st.tuples(st.just("say"), st.integers(1, 40)),
     st.tuples(st.just("attach"), some_device),
     st.tuples(st.just("read"), some_device),
     st.tuples(st.just("leave"), some_device),
+    st.tuples(st.integers(0, 30), some_device),  # reads so many lines more, and is gone
     st.tuples(st.just("hang"), some_device),
     st.tuples(st.just("settle"), st.none()),
     st.tuples(st.just("time passes"), st.integers(1, 8)),
@@ -56,21 +57,23 @@ class Reader:
     ever: set[int] = field(default_factory=set)
     proved: int = -1
     stored: int = -1  # as much of that as the store has: a kill in the milliseconds between may lose the rest
+    since: int = 0  # the first number that was not said when this attachment began
     floor: int = -1  # what it had proved when this attachment began
 
-    def attached(self, device: Device) -> None:
+    def attached(self, device: Device, said: int) -> None:
+        """``said``: how many lines there are."""
         self.device = device
-        self.floor, self.here = self.proved, []
+        self.floor, self.here, self.since = self.proved, [], said
 
     def left(self) -> None:
         self.device = None
 
-    async def read(self) -> None:
+    async def read(self, most: int | None = None) -> None:
         if self.device is None:
             return
         lines = b"".join(self.device.written).decode().split("\r\n")
         self.device.written.clear()
-        for line in lines:
+        for line in lines[:most]:
             if found := NUMBER.search(line):
                 number = int(found[1])
                 assert not self.here or number > self.here[-1], "out of order, or twice"
@@ -94,8 +97,8 @@ class Pager(Reader):
         super().left()
         self.live, self.asked = [], False  # what stands behind a gap is not kept
 
-    async def read(self) -> None:
-        if self.device is None or self.device.full:
+    async def read(self, most: int | None = None) -> None:
+        if self.device is None or self.device.full or most is not None:
             return  # an answer would not come
         while not self.asked:
             self.asked = await self.page()
@@ -132,6 +135,7 @@ class Pager(Reader):
             if found := TAGGED.match(line):
                 tags = dict(tag.split("=") for tag in found[1].split(";"))
                 into = page if "batch" in tags and page is not None else live
+                assert into is page or int(found[2]) >= self.since, "was not asked for"
                 into.append((tags["msgid"], int(found[2])))
             elif " BATCH +" in line:
                 page = []
@@ -161,7 +165,7 @@ class Life:
             await self.attach(reader)
             await self.leave(reader)
 
-    async def act(self, what: str, argument: object) -> None:
+    async def act(self, what: str | int, argument: object) -> None:
         reader = self.readers.get(str(argument))
         if what == "say":
             assert isinstance(argument, int)
@@ -179,11 +183,14 @@ class Life:
         elif what == "kill":
             await self.kill()
         elif reader is not None:
-            await getattr(self, what)(reader)
+            if isinstance(what, int):
+                await self.leave(reader, what)
+            else:
+                await getattr(self, what)(reader)
 
     async def attach(self, reader: Reader) -> None:
         if reader.device is None:
-            reader.attached(await self.stage.device(f"alice@{reader.name}", CAPS[reader.name]))
+            reader.attached(await self.stage.device(f"alice@{reader.name}", CAPS[reader.name]), self.said)
             self.stored()  # whoever attaches waits for the store
 
     async def read(self, reader: Reader) -> None:
@@ -195,9 +202,9 @@ class Life:
         if reader.device is not None:
             reader.device.full = True
 
-    async def leave(self, reader: Reader) -> None:
+    async def leave(self, reader: Reader, most: int | None = None) -> None:
         if reader.device is not None:
-            await reader.read()
+            await reader.read(most)
             device = reader.device
             reader.left()
             device.leaves()
@@ -233,11 +240,12 @@ class Life:
         self.stage.store.close()
 
 
-@pytest.fixture(params=["roomy", "tight"])
+@pytest.fixture(params=["roomy", "pieces", "tight"])
 def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is, and with so little memory that everybody falls out of it all the time."""
+    """As it is; in small pieces; and with so little memory that everybody falls out of it all the time."""
     if request.param == "tight":
         monkeypatch.setattr(log, "WINDOW_BYTES", 3000)
+    if request.param != "roomy":
         monkeypatch.setattr(session, "BURST", 4)
         monkeypatch.setattr(Replay.__init__, "__defaults__", (UTC, 3))
 
@@ -245,7 +253,7 @@ def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("room")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(actions, max_size=40))
-def test_every_devices_stream_is_the_log_in_order(story: list[tuple[str, object]]) -> None:
+def test_every_devices_stream_is_the_log_in_order(story: list[tuple[str | int, object]]) -> None:
     async def live() -> None:
         life = Life()
         await life.begin()

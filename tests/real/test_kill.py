@@ -1,8 +1,9 @@
 """The promise over real sockets, with the process killed at random moments.
 
 A network of the test's own says numbered lines and keeps its own list of them. Two devices come, read and go as they
-like. `bouncer run` gets SIGKILL while lines come in, again and again. In the end each device has had every line, in
-order, and none again that it had proved to have read. Only lines of the last moment before a kill may be missing.
+like, also in the middle of what they are given. `bouncer run` gets SIGKILL while lines come in, again and again. In the
+end each device has had every line, in order, and none again that it had proved to have read. Only lines of the last
+moment before a kill may be missing.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ class Device:
     proofs: list[tuple[float, int]] = field(default_factory=list)  # (when, the highest number read by then)
     here: list[int] = field(default_factory=list)
     floor: int = -1
+    most: int | None = None  # lines after which it is gone
     _reading: asyncio.Task[None] | None = None
     _writer: asyncio.StreamWriter | None = None
 
@@ -40,7 +42,7 @@ class Device:
 
     async def attach(self) -> None:
         self.floor = max((number for _, number in self.proofs), default=-1)
-        self.here = []
+        self.here, self.most = [], None
         reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
         self._writer.write(f"CAP REQ :server-time batch\r\nPASS alice/net@{self.name}:{PASSWORD}\r\n".encode())
         self._writer.write(b"NICK a\r\nUSER a 0 * :b\r\nCAP END\r\n")
@@ -53,6 +55,8 @@ class Device:
                     writer.write(("PONG " + line[5:]).encode())
                     self.proofs.append((time.monotonic(), max([self.floor, *self.here[-1:]])))
                 elif " PRIVMSG #t :" in line:
+                    if len(self.here) == self.most:
+                        return
                     self.take(int(line.rpartition(":")[2]))
         except ConnectionError:
             pass  # the kill
@@ -75,8 +79,8 @@ class Device:
             await self._reading
             self._reading = None
 
-    def killed(self, moment: float) -> None:
-        """What was proved in the moment before a kill may not have been kept."""
+    def forget(self, moment: float) -> None:
+        """What was proved in the moment before a kill, or before it broke off, may not have been kept."""
         self.proofs = [(when, number) for when, number in self.proofs if when < moment - MOMENT]
 
 
@@ -111,7 +115,7 @@ async def test_every_device_gets_every_line_once_over_kills(bouncer: Bouncer, ow
         perhaps |= {number for number, when in enumerate(network.said) if moment - MOMENT < when}
         for device in devices:
             await device.leave()
-            device.killed(moment)
+            device.forget(moment)
         await eventually(lambda: not network.joined, what="the network notices")
         await bouncer.start()
         await eventually(lambda: network.joined, what="the bouncer is back in its channel")
@@ -134,6 +138,13 @@ async def step(dice: random.Random, network: Scripted, devices: list[Device]) ->
         await device.attach()
     elif dice.random() < 0.4:
         await device.leave()
+    elif dice.random() < 0.5:
+        network.say(1)
+        await device.has(len(network.said) - 1)
+        device.most = len(device.here) + dice.randint(0, 100)
+        network.say(200)
+        await eventually(lambda: not device.attached, what=f"{device.name} breaks off")
+        device.forget(time.monotonic())
     start = len(network.said)
     network.say(dice.randint(1, 200))
     if device.attached and len(network.said) > start:
