@@ -9,6 +9,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,13 @@ from bouncer.store.secrets import Box, Unreadable
 from bouncer.store.transaction import transaction
 
 BUSY_TIMEOUT = 1.0  # seconds to wait for another program's lock (a backup, a look at the file) before it is a failure
-CHECKPOINT_PAGES = 4000  # 16 MiB of log: a page that many batches touch is written back once
+# After so many pages of the log, some 6 MiB, they are written back, in a portion of the index's work, so that no batch
+# of lines waits for the disk and for something else as well. Twice as many cost as much, and hold up twice as long.
+CHECKPOINT_PAGES = 1500
+MOST_LOG_PAGES = 4000  # after so many SQLite itself does it: where the index stands still, or the count is far wrong
+# what is written is estimated, in pages: of a commit, and of a line in one; then as the indexer says
+COMMIT_PAGES = 4
+LINES_PER_PAGE = 4
 LOG_LIMIT = 64 << 20  # bytes that the log keeps on disk after a long reader or a burst made it grow
 
 CACHE_KIB = 16 << 10  # a batch of the index touches a page or more of each conversation
@@ -77,6 +84,7 @@ class Database:
         self._now = now
         self._boot = 0
         self._targets = lines.Targets()
+        self._log_pages = 0  # about so many are in the log
         self._expiries: list[Expiry] = []  # what lines to delete, the first first
         if path.is_dir():
             raise Refused(f"{path} is a directory and not a database: name another home, or move it away")
@@ -106,7 +114,7 @@ class Database:
                 "keep the home on a local disk"
             )
         connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
         connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
         self._check_key()
@@ -172,6 +180,7 @@ class Database:
         except BaseException:
             self._targets.forget()  # some may have been made by the transaction that is gone
             raise
+        self._log_pages += COMMIT_PAGES + batch.rows // LINES_PER_PAGE
         for network, entries in batch.lines.items():
             if put.left_out:
                 self._indexer.counted(network, len(entries))  # what is there may be another line
@@ -199,8 +208,14 @@ class Database:
         return self._indexer.lines
 
     def index(self) -> bool:
-        """Index a portion of the lines. True if more is to be done soon."""
-        return self._indexer.step()
+        """Index a portion of the lines, or write a portion of the log back. True if more is to be done soon."""
+        if self._log_pages >= CHECKPOINT_PAGES:
+            self._log_pages = 0
+            with suppress(sqlite3.Error):  # what can't be written back stays in the log, and nothing is lost
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        else:
+            self._log_pages += self._indexer.step()
+        return self._indexer.at_work or self._log_pages >= CHECKPOINT_PAGES
 
     def _take_expiry(self, expiry: Expiry) -> None:
         """Note what is to be deleted, once, however often it is asked for before it is done."""

@@ -30,6 +30,9 @@ READ_ROWS = 500  # lines read and taken apart in one portion: 2 to 4 ms
 AT_HAND_ROWS = 20_000
 INSERT_ROWS = 500  # documents in one statement (see lines.INSERT_ROWS)
 MERGE_PAGES = 64  # of FTS5 segments merged in one portion: 2 to 10 ms
+# what is written is estimated: lines of which each page has something, and pages that are written for each merged one
+LINES_PER_PAGE = 3
+MERGED_PAGES = 4
 LONG_AGO = -(1 << 62)  # before every time
 MILESTONE_ROWS = 1000  # a question for a time looks at so many lines beyond its bounds
 
@@ -92,8 +95,8 @@ class Indexer:
         self._networks: dict[int, Progress] = {}
         self._at_hand = 0  # lines, of all networks
         self._lines = 0
+        self.at_work = False  # in the middle of a round: more should be done soon
         self._due = 0  # lines to be indexed in this round of steps; what comes meanwhile waits until they are many
-        self._at_work = False  # in the middle of a round
         self._merging = True  # an earlier life may have left something to merge
 
     @property
@@ -169,37 +172,40 @@ class Indexer:
         progress.lines = max(0, progress.lines - lines)
         self._forget()
 
-    def step(self) -> bool:
-        """Do one portion of what there is to do. True if more should be done soon."""
+    def step(self) -> int:
+        """Do one portion of what there is to do. Returns about how many pages were written."""
+        if self._lines >= INDEX_ROWS or not self.at_work:
+            self._due = self._lines
         try:
-            return self._step()
+            written = self._step()
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB:
                 raise
             log.error("the word index is damaged, and is made anew")
             self._make_anew()
-            return True
+            written, self._due = 0, self._lines
+        self.at_work = self._due > 0 or self._merging
+        return written
 
-    def _step(self) -> bool:
-        if self._lines >= INDEX_ROWS or not self._at_work:
-            self._due = max(self._due, self._lines)
-        self._at_work = True
+    def _step(self) -> int:
         self._due = min(self._due, self._lines)
         if self._due > self._at_hand < INDEX_ROWS:
             self._read(min(READ_ROWS, INDEX_ROWS - self._at_hand))
-        elif self._due > 0:
+            return 0
+        if self._due > 0:
             try:
-                self._write()
+                written = self._write()
             except BaseException:
                 self._forget()
                 raise
             self._merging = True
-        elif self._merging:
+            return written // LINES_PER_PAGE
+        if self._merging:
             before = self._connection.total_changes
             self._connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (MERGE_PAGES,))
             self._merging = self._connection.total_changes - before >= 2  # as FTS5 says that there is more
-        self._at_work = self._due > 0 or self._merging
-        return self._at_work
+            return MERGE_PAGES * MERGED_PAGES
+        return 0
 
     def forget(self, network: int) -> None:
         """A network is gone, with its lines."""
@@ -232,7 +238,7 @@ class Indexer:
             if rows <= 0:
                 return
 
-    def _write(self) -> None:
+    def _write(self) -> int:
         connection = self._connection
         runs: list[tuple[int, Progress, list[Line]]] = []
         # what would be a small segment of its own comes along
@@ -273,6 +279,7 @@ class Indexer:
             self._at_hand -= len(run)
             self._lines -= len(run)
             self._due -= len(run)
+        return sum(len(run) for _, _, run in runs)
 
     def _forget(self) -> None:
         """Read again what is at hand and not written."""
