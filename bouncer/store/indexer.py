@@ -20,10 +20,11 @@ from bouncer.store.words import said
 
 log = logging.getLogger(__name__)
 
-# Lines written to the index in one transaction. FTS5 makes a segment of each, and merging small ones costs more than
-# writing them; so many hold up a batch of lines for some 10 ms.
-INDEX_ROWS = 1500
-MOST_INDEX_ROWS = 2000
+# Lines that are written together: first into the order of their conversations, then into the word index, a transaction
+# each. The former writes a page for nearly every conversation, the latter a segment that must be merged, and either
+# costs a line less the more there are. So many hold up a batch of lines for 5 to 10 ms each.
+INDEX_ROWS = 3000
+MOST_INDEX_ROWS = 4000
 READ_ROWS = 500  # lines read and taken apart in one portion: 2 to 4 ms
 # Lines taken apart as they are written, and kept for the index: some 5 MB, two seconds' worth of a very busy house.
 # Where more wait, they are read from the database again, which costs four times as much.
@@ -31,7 +32,8 @@ AT_HAND_ROWS = 20_000
 INSERT_ROWS = 500  # documents in one statement (see lines.INSERT_ROWS)
 MERGE_PAGES = 64  # of FTS5 segments merged in one portion: 2 to 10 ms
 # what is written is estimated: lines of which each page has something, and pages that are written for each merged one
-LINES_PER_PAGE = 3
+LINES_PER_PAGE = 5
+DOCUMENTS_PER_PAGE = 8
 MERGED_PAGES = 4
 LONG_AGO = -(1 << 62)  # before every time
 MILESTONE_ROWS = 1000  # a question for a time looks at so many lines beyond its bounds
@@ -87,6 +89,9 @@ class Progress:
         self.at_hand = []
 
 
+Run = tuple[int, Progress, list[Line]]  # of a network: the first lines that are at hand
+
+
 class Indexer:
     """Writes the index, on the connection that writes everything."""
 
@@ -94,6 +99,7 @@ class Indexer:
         self._connection = connection
         self._networks: dict[int, Progress] = {}
         self._at_hand = 0  # lines, of all networks
+        self._runs: list[Run] = []  # of these, what is in its order already and comes next
         self._lines = 0
         self.at_work = False  # in the middle of a round: more should be done soon
         self._due = 0  # lines to be indexed in this round of steps; what comes meanwhile waits until they are many
@@ -174,7 +180,7 @@ class Indexer:
 
     def step(self) -> int:
         """Do one portion of what there is to do. Returns about how many pages were written."""
-        if self._lines >= INDEX_ROWS or not self.at_work:
+        if self._lines - self._due >= INDEX_ROWS or not self.at_work:
             self._due = self._lines
         try:
             written = self._step()
@@ -194,12 +200,14 @@ class Indexer:
             return 0
         if self._due > 0:
             try:
-                written = self._write()
+                if not self._runs:
+                    self._runs = self._choose()
+                    return self._order()
+                self._merging = True
+                return self._write()
             except BaseException:
                 self._forget()
                 raise
-            self._merging = True
-            return written // LINES_PER_PAGE
         if self._merging:
             before = self._connection.total_changes
             self._connection.execute("INSERT INTO words (words, rank) VALUES ('merge', ?)", (MERGE_PAGES,))
@@ -238,9 +246,9 @@ class Indexer:
             if rows <= 0:
                 return
 
-    def _write(self) -> int:
-        connection = self._connection
-        runs: list[tuple[int, Progress, list[Line]]] = []
+    def _choose(self) -> list[Run]:
+        """What is written next, in order of network."""
+        runs: list[Run] = []
         # what would be a small segment of its own comes along
         room = INDEX_ROWS if self._at_hand > MOST_INDEX_ROWS else MOST_INDEX_ROWS
         waiting = [item for item in self._networks.items() if item[1].at_hand]
@@ -250,13 +258,22 @@ class Indexer:
             room -= len(runs[-1][2])
             if room == 0:
                 break
-        runs.sort(key=itemgetter(0))  # FTS5 wants rowids to rise within a transaction
+        return sorted(runs, key=itemgetter(0))  # FTS5 wants rowids to rise within a transaction
+
+    def _order(self) -> int:
+        """Put lines into the order of their conversations. They are still above the mark: who asks finds them there
+        as well, and counts them once."""
+        values = (json.dumps([(network, progress.seq, run[-1][0]) for network, progress, run in self._runs]),)
+        with transaction(self._connection):
+            self._connection.execute(_ORDER, values)
+            self._connection.execute(_LATEST, values)
+        return sum(len(run) for _, _, run in self._runs) // LINES_PER_PAGE
+
+    def _write(self) -> int:
+        connection, runs = self._connection, self._runs
+        documents = [(row_of(network, seq), text) for network, _, run in runs for seq, _, text in run if text]
         with transaction(connection):
-            insert_documents(
-                connection,
-                [(row_of(network, seq), text) for network, _, run in runs for seq, _, text in run if text],
-            )
-            _order(connection, [(network, progress.seq, run[-1][0]) for network, progress, run in runs])
+            insert_documents(connection, documents)
             connection.executemany(
                 "INSERT OR REPLACE INTO indexed (network, seq, newest) VALUES (?, ?, ?)",
                 [(network, run[-1][0], run[-1][1]) for network, _, run in runs],
@@ -269,6 +286,7 @@ class Indexer:
                     if progress.since_milestone + len(run) >= MILESTONE_ROWS
                 ],
             )
+        self._runs = []
         for _, progress, run in runs:
             progress.since_milestone += len(run)
             if progress.since_milestone >= MILESTONE_ROWS:
@@ -279,13 +297,14 @@ class Indexer:
             self._at_hand -= len(run)
             self._lines -= len(run)
             self._due -= len(run)
-        return sum(len(run) for _, _, run in runs)
+        return len(documents) // DOCUMENTS_PER_PAGE
 
     def _forget(self) -> None:
         """Read again what is at hand and not written."""
         for progress in self._networks.values():
             progress.back()
         self._at_hand = 0
+        self._runs = []
 
 
 def insert_documents(
@@ -297,10 +316,3 @@ def insert_documents(
     for start in range(0, len(flat), 2 * INSERT_ROWS):
         values = flat[start : start + 2 * INSERT_ROWS]
         connection.execute(f"INSERT INTO words ({what}) VALUES {','.join([row] * (len(values) // 2))}", values)
-
-
-def _order(connection: sqlite3.Connection, runs: Sequence[tuple[int, int, int]]) -> None:
-    """Put lines into the order of their conversations: of these networks, those above one number and up to another."""
-    values = (json.dumps(runs),)
-    connection.execute(_ORDER, values)
-    connection.execute(_LATEST, values)
