@@ -120,6 +120,7 @@ class Writer:
         # written by the thread
         self._threshold = _NEVER  # the loop wakes the thread when so many units wait
         self._taken = 0
+        self._taken_at = 0.0  # what waits came later
         self._done = 0  # lines committed or given up
         self._dropped = 0
         self._kept: dict[int, int] = {}  # network -> highest durable number
@@ -277,8 +278,9 @@ class Writer:
             if self._unsynced_since is not None:
                 due = min(due, self._unsynced_since + self._pace.sync)
             self._wait(1, max(0.0, due - now))
-        if self._queue:
-            self._wait(BATCH_ROWS, self._pace.gather)
+            now = self._taken_at = self._clock()
+        if self._queue:  # from when on it may have waited: not longer because of what this thread did meanwhile
+            self._wait(BATCH_ROWS, max(0.0, self._taken_at + self._pace.gather - now))
 
     def _wait(self, units: int, timeout: float) -> None:
         """Sleep until so many units of work wait, somebody is in a hurry, or the time is over."""
@@ -297,6 +299,7 @@ class Writer:
     def _take(self) -> None:
         """Move what waits into batches: one, or all there is while the store fails, so that memory can be bounded."""
         self._hurry = False
+        self._taken_at = self._clock()
         failing = self._backoff > 0
         while self._queue:
             if not self._batches or self._batches[-1].rows >= BATCH_ROWS:

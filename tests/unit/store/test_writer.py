@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -34,6 +35,7 @@ class Disk:
         self.index_problem: Exception | None = None
         self.closed = False
         self.attempted: Callable[[], object] = lambda: None
+        self.indexing: Callable[[], object] = lambda: None
         self.gate = threading.Event()
         self.gate.set()
 
@@ -50,6 +52,8 @@ class Disk:
         if self.index_problem is not None:
             raise self.index_problem
         self.indexed.append(self.unindexed)
+        if self.unindexed:
+            self.indexing()
         self.unindexed = max(0, self.unindexed - 1000)
         return self.unindexed > 0
 
@@ -94,10 +98,14 @@ async def make() -> AsyncIterator[Make]:
     writers: list[tuple[Writer, Disk]] = []
 
     def make(
-        pace: Pace = PROMPT, start: bool = True, lines: int = UNDURABLE_LINES, size: int = UNDURABLE_BYTES
+        pace: Pace = PROMPT,
+        start: bool = True,
+        lines: int = UNDURABLE_LINES,
+        size: int = UNDURABLE_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> tuple[Writer, Disk, News]:
         disk, news = Disk(), News()
-        writer = Writer(disk, pace, lines=lines, size=size)
+        writer = Writer(disk, pace, lines=lines, size=size, clock=clock)
         writer.attach(asyncio.get_running_loop())
         writer.listen(lambda highest: news.durable.append(dict(highest)))
         writer.watch(news.failing.put_nowait)
@@ -343,6 +351,23 @@ async def test_few_lines_wait_to_be_indexed_with_more(make: Make) -> None:
     while writer.unindexed:
         await writer.settled()
     assert disk.indexed[looked] == INDEX_ROWS
+
+
+async def test_what_came_during_a_long_portion_does_not_wait_for_more(make: Make) -> None:
+    now = 0.0
+    writer, disk, _ = make(Pace(gather=3600.0, index=0.0), clock=lambda: now)
+    loop = asyncio.get_running_loop()
+    indexing, go_on = asyncio.Event(), threading.Event()
+    disk.indexing = lambda: (loop.call_soon_threadsafe(indexing.set), go_on.wait())
+    writer.append(1, lines(1))
+    await writer.settled()
+    await indexing.wait()
+    written = asyncio.Event()
+    disk.attempted = lambda: loop.call_soon_threadsafe(written.set)
+    writer.append(1, lines(2))
+    now += 3600.0
+    go_on.set()
+    await written.wait()
 
 
 async def test_an_index_that_fails_is_no_failing_store(make: Make, caplog: pytest.LogCaptureFixture) -> None:
