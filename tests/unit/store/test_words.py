@@ -18,7 +18,7 @@ TEXT = st.text(st.characters(exclude_characters="\r\n\0"))
 @given(TEXT)
 def test_a_line_is_found_by_any_of_its_own_words(text: str) -> None:
     for word in text.split():
-        if (terms := ask(word.replace('"', ""))) and "://" not in text and text.isprintable():
+        if (terms := ask(word.replace('"', " "))) and "://" not in text and text.isprintable():
             assert found(derive(text), terms), terms
 
 
