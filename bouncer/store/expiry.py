@@ -189,7 +189,7 @@ def _unindex(connection: sqlite3.Connection, indexer: Indexer, network: int, row
         text = said(bytes.fromhex(raw)) if int(kind) in TEXT_KINDS else None
         # Whether it was late is not known any more. That mark stays and does no harm: no question is for it alone.
         # (FTS5 counts words: to take out one more than was put in is an error.)
-        if gone := document(text, int(target), bytes.fromhex(msgid), late=False):
+        if gone := document(text, int(target), bytes.fromhex(msgid), late=""):
             documents.append((row_of(network, int(seq)), gone))
     insert_documents(connection, documents, delete=True)
     if unindexed:

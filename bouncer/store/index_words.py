@@ -16,12 +16,13 @@ from zlib import crc32
 from bouncer.irc.message import Message
 from bouncer.store.words import WORDS_FORM, Said, Term, fold_sender, said
 
-INDEX_FORM = WORDS_FORM << 8 | 1  # what is in the database's words_form
+INDEX_FORM = WORDS_FORM << 8 | 2  # what is in the database's words_form
 
 SEQ_BITS = 40  # of a rowid; the network's id is above
 SEQ_MASK = (1 << SEQ_BITS) - 1
 
 LATE = "\ue004"  # the line is older than one before it
+WEEK = 7 * 86_400_000  # milliseconds: a late line has a mark of its week, for there may be millions of late ones
 
 _SIMPLE = re.compile(r"[0-9a-z]+")
 
@@ -49,23 +50,38 @@ def msgid_mark(msgid: bytes) -> str:
     return f"\ue003{crc32(msgid):08x}"
 
 
-def document(line: Said | None, target: int, msgid: bytes, *, late: bool) -> str:
+def week_of(time: int) -> int:
+    """The week of a time (milliseconds), counted from 1970."""
+    return max(0, time // WEEK)
+
+
+def week_mark(week: int) -> str:
+    """Is late, and of this week."""
+    return f"\ue006{week}"
+
+
+def late_marks(time: int) -> str:
+    """Is late, and was said at this time."""
+    return f"{LATE} {week_mark(week_of(time))}"
+
+
+def document(line: Said | None, target: int, msgid: bytes, *, late: str) -> str:
     """What is indexed of a line: ``line`` is None if it is no text. Empty if nothing is."""
     marks = msgid_mark(msgid) if msgid else ""
     if line is None:
         return marks
-    return f"{LATE if late else ''} {marks} {target_mark(target)} {sender_mark(line.sender)} {line.words}"
+    return f"{late} {marks} {target_mark(target)} {sender_mark(line.sender)} {line.words}"
 
 
-def document_of(message: Message, target: int, msgid: str, *, late: bool) -> str:
+def document_of(message: Message, target: int, msgid: str, *, late: str) -> str:
     """What :func:`document` makes of a line of text, or what the tokenizer takes for the same; ``msgid`` is a mark."""
     params, source = message.params, message.source
     text = params[-1] if len(params) > 1 else ""
     if text.isascii() and text.isprintable() and source.isascii() and not ("%" in text and "://" in text):
         # the tokenizer itself folds ASCII, and separates words by all that is no letter or digit
-        return f"{LATE if late else ''} {msgid} {target_mark(target)} {_who(source)} {text}"
+        return f"{late} {msgid} {target_mark(target)} {_who(source)} {text}"
     words, sender = said(message.raw)
-    return f"{LATE if late else ''} {msgid} {target_mark(target)} {sender_mark(sender)} {words}"
+    return f"{late} {msgid} {target_mark(target)} {sender_mark(sender)} {words}"
 
 
 @lru_cache(8192)  # people who talk at present, of all networks; some 2 MB

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from bouncer.model.entry import TEXT_KINDS, Entry
-from bouncer.store.index_words import INDEX_FORM, document, document_of, msgid_mark, row_of
+from bouncer.store.index_words import INDEX_FORM, document, document_of, late_marks, msgid_mark, row_of
 from bouncer.store.packed import packed, unpack
 from bouncer.store.transaction import transaction
 from bouncer.store.words import said
@@ -161,7 +161,11 @@ class Indexer:
             mark = ""
             if "msgid=" in message.tagtext and (msgid := message.tags.get("msgid", "")):
                 mark = msgid_mark(msgid.encode("utf-8", "surrogateescape"))
-            text = document_of(message, target, mark, late=late) if entry.kind in TEXT_KINDS else mark
+            text = (
+                document_of(message, target, mark, late=late_marks(entry.time) if late else "")
+                if entry.kind in TEXT_KINDS
+                else mark
+            )
             take((entry.seq, newest, text))
         progress.read, progress.read_newest = entries[-1].seq, newest
         self._at_hand += len(entries)
@@ -231,7 +235,7 @@ class Indexer:
             values = {"network": network, "after": progress.read, "rows": rows}
             for seq, time, kind, target, msgid, raw in unpack(self._connection, _READ, values):
                 text = said(bytes.fromhex(raw)) if int(kind) in TEXT_KINDS else None
-                late = int(time) < progress.read_newest
+                late = late_marks(int(time)) if int(time) < progress.read_newest else ""
                 progress.read_newest = max(int(time), progress.read_newest)
                 progress.read = int(seq)
                 progress.at_hand.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.history import Search, Spot
+from bouncer.store import finding
 
 
 def line(
@@ -164,3 +166,51 @@ async def test_lines_come_back_whole(place: Any) -> None:
 async def test_what_waits_is_found(place: Any) -> None:
     place.store.append(1, [line(1, "word")])
     assert await seqs(place, "word") == [1]
+
+
+YEAR = 366 * 86_400_000
+MORE: list[dict[str, Any]] = [
+    {},
+    {"target": "#b"},
+    {"sender": "eve"},
+    {"after": 3 * YEAR, "before": 12 * YEAR + 300},
+]
+
+
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+async def test_very_many_lines_of_the_past_are_found_newest_first(
+    place: Any, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(finding, "LATE_ROWS", 20)  # what one index takes for many
+    monkeypatch.setattr(finding, "MOST_WEEKS", 16)
+    dice = Random(1)
+    entries = [line(1, "word now", time=40 * YEAR)]
+    for seq in range(2, 400):
+        text = dice.choice(["word", "word rare", "other"]) if seq % 50 else "word rarest"
+        time = dice.choice([-5, dice.randrange(12 * YEAR), 12 * YEAR + seq, 3 * YEAR, 41 * YEAR - seq])
+        entries.append(line(seq, text, target=dice.choice(["#a", "#b"]), nick=dice.choice(["bob", "eve"]), time=time))
+    place.store.append(1, entries)
+    await place.written()
+
+    async def all_found(text: str, **more: Any) -> list[int]:
+        found: list[int] = []
+        older: Spot | None = None
+        while True:
+            page = await place.store.search(Search((1,), text, limit, older=older, **more))
+            found += [hit.line.seq for hit in page]
+            if len(page) < limit:
+                return found
+            older = page[-1].spot
+
+    for text in ("word", "rare", "word rarest", "nowhere"):
+        for more in MORE:
+            kept = [
+                each
+                for each in entries
+                if set(text.split()) <= set(each.message.params[1].split())
+                and more.get("target", each.target) == each.target
+                and more.get("sender", each.message.nick) == each.message.nick
+                and more.get("after", -10) < each.time < more.get("before", 99 * YEAR)
+            ]
+            kept.sort(key=lambda each: (each.time, each.seq), reverse=True)
+            assert await all_found(text, **more) == [each.seq for each in kept], (text, more)

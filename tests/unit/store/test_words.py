@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bouncer.irc.message import Message
-from bouncer.store.index_words import LATE, document, document_of, msgid_mark, query, row_of, sender_mark, target_mark
+from bouncer.store.index_words import (
+    LATE,
+    document,
+    document_of,
+    late_marks,
+    msgid_mark,
+    query,
+    row_of,
+    sender_mark,
+    target_mark,
+    week_mark,
+)
 from bouncer.store.words import Term, ask, derive, fold_sender, found, said
 
 TEXT = st.text(st.characters(exclude_characters="\r\n\0"))
@@ -72,12 +83,13 @@ def test_a_line_at_hand_is_indexed_as_when_it_is_taken_out(text: str, nick: str)
         )
         connection.execute("CREATE VIRTUAL TABLE one USING fts5vocab (words, instance)")
         connection.execute(
-            "INSERT INTO words (rowid, said) VALUES (1, ?)", (document_of(message, 5, msgid_mark(b"x"), late=True),)
+            "INSERT INTO words (rowid, said) VALUES (1, ?)",
+            (document_of(message, 5, msgid_mark(b"x"), late=late_marks(5)),),
         )
         tokens = [(term, place) for term, _, _, place in connection.execute("SELECT * FROM one")]
         connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
         connection.execute(
-            "INSERT INTO words (rowid, said) VALUES (1, ?)", (document(said(message.raw), 5, b"x", late=True),)
+            "INSERT INTO words (rowid, said) VALUES (1, ?)", (document(said(message.raw), 5, b"x", late=late_marks(5)),)
         )
         assert tokens == [(term, place) for term, _, _, place in connection.execute("SELECT * FROM one")]
 
@@ -93,10 +105,10 @@ def test_marks_are_one_token_each_and_differ() -> None:
 
 def test_what_is_indexed_of_a_line() -> None:
     text = said(b":bob PRIVMSG #a :Hello")
-    assert document(text, 5, b"", late=False).split() == [target_mark(5), sender_mark("bob"), "hello"]
-    assert document(text, 5, b"x", late=True).split()[:2] == [LATE, msgid_mark(b"x")]
-    assert document(None, 5, b"x", late=True) == msgid_mark(b"x")
-    assert document(None, 5, b"", late=False) == ""
+    assert document(text, 5, b"", late="").split() == [target_mark(5), sender_mark("bob"), "hello"]
+    assert document(text, 5, b"x", late=late_marks(5)).split()[:3] == [LATE, week_mark(0), msgid_mark(b"x")]
+    assert document(None, 5, b"x", late=late_marks(5)) == msgid_mark(b"x")
+    assert document(None, 5, b"", late="") == ""
 
 
 def test_a_question() -> None:
