@@ -27,6 +27,7 @@ class Run:
         self.upstream = self.stage.connected()
         self.here: dict[str, Device] = {}
         self.got: dict[str, list[str]] = {name: [] for name in DEVICES}
+        self.shown: dict[str, list[str]] = {name: [] for name in DEVICES}  # in this attachment
         self.said = 0
         for channel in ("#c", "#d"):
             self.upstream.joins(channel, "bob")
@@ -37,6 +38,7 @@ class Run:
             self.upstream.says(f":bob!b@h PRIVMSG {what} :line {self.said}")
             self.said += 1
         elif step == "attach" and what not in self.here:
+            self.shown[what] = []
             self.here[what] = await self.stage.device(f"alice@{what}", CAPS[what])
         elif step == "leave" and what in self.here:
             await self.read(what)
@@ -69,7 +71,10 @@ class Run:
 
     async def read(self, name: str) -> None:
         while lines := await self.here[name].gets_soon():
-            self.got[name] += [line.rpartition(" ")[2] for line in lines if " PRIVMSG #" in line]
+            numbers = [line.rpartition(" ")[2] for line in lines if " PRIVMSG #" in line]
+            self.got[name] += numbers
+            self.shown[name] += numbers
+        assert len(set(self.shown[name])) == len(self.shown[name]), "twice in one attachment"
 
 
 async def play(script: list[tuple[str, str]], careful: bool) -> Run:
