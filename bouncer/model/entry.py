@@ -15,7 +15,11 @@ NOBODY: Final = "nobody"  # an entry's ``only`` when it is kept but shown to no 
 
 
 class Kind(IntEnum):
-    """What a line is. The values are in the database: never change one. NONE is not kept in history."""
+    """What a line is. The values are in the database: never change one. NONE is not kept in history.
+
+    TAGMSG is a reaction; others are not kept. REDACTED is what is left of a line whose text was taken back
+    (`model.redaction`): it has its place and its msgid still, and is shown to nobody.
+    """
 
     NONE = 0
     PRIVMSG = 1
@@ -29,10 +33,16 @@ class Kind(IntEnum):
     MODE = 9
     TOPIC = 10
     INVITE = 11
+    REDACT = 12
+    RENAME = 13
+    REDACTED = 14
 
 
 PAST_BOOT: Final = 0  # the ``boot`` of imported lines: starts of the process count from 1
 TEXT_KINDS = frozenset({Kind.PRIVMSG, Kind.NOTICE})
+SAID_KINDS = TEXT_KINDS | {Kind.TAGMSG}  # what has a msgid, and can be taken back
+LINKED_KINDS = frozenset({Kind.QUIT, Kind.NICK, Kind.RENAME})  # what may belong to several conversations
+SHOWN_KINDS = frozenset(Kind) - {Kind.NONE, Kind.REDACTED}  # what is shown to those who can take all of it
 
 
 class Entry:
@@ -40,7 +50,8 @@ class Entry:
 
     ``seq``: its number in the network's history if ``kind`` is kept, else that of the last kept line before it.
     ``time``: milliseconds since 1970 UTC. ``target``: the conversation it belongs to (a channel, or the other's nick).
-    ``also``: conversations that it belongs to as well (a QUIT or NICK: the channels that the user is seen in).
+    ``also``: conversations that it belongs to as well (a QUIT or NICK: the channels that the user is seen in). Of a
+    RENAME, the name that the channel had before.
     ``device``: the device that said it, for the user's own lines. ``origin``: the session that said it, which gets
     it back only as an echo. ``only``: the one session that it is for, if it is for one, or NOBODY, or PAST.
     """
@@ -70,6 +81,11 @@ class Entry:
         self.origin = origin
         self.only = only
         self.also = also
+
+    @property
+    def renames(self) -> bool:
+        """Whether the conversation that ``also`` names goes on as ``target`` from here on."""
+        return self.kind is Kind.RENAME and not self.imported
 
     def __repr__(self) -> str:
         return f"<Entry {self.seq} {self.kind.name} {self.message!r}>"

@@ -5,12 +5,12 @@ Owns the shapes of these questions. Must not know who answers them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from bouncer.irc.message import Message
-from bouncer.model.entry import Entry
+from bouncer.model.entry import TEXT_KINDS, Entry
 from bouncer.model.history import Expiry, Mark, Range, Search, Spot, Trace, Weight
 from bouncer.model.records import Network, User
 
@@ -124,7 +124,15 @@ class Archive(Protocol):
 
     def append(self, network: int, entries: Sequence[Entry]) -> None:
         """Keep these lines (each of a kind that is kept, in order of seq). Returns at once; when they are durable the
-        listener given to :meth:`listen` is called."""
+        listener given to :meth:`listen` is called.
+
+        With a RENAME, the conversation that it names in ``also`` goes on as its ``target``: all of it is found under
+        the new name, and the old one begins anew. Where there is history under the new name already, each keeps its
+        own, and the RENAME belongs to both."""
+
+    def redact(self, network: int, target: str, msgid: str) -> None:
+        """Take back what the line of this conversation said that has this msgid of the network's: of lines appended
+        before, nothing of its text is kept, nor found (`model.redaction` says what is left). Returns at once."""
 
     def put_position(self, network: int, device: str, seq: int) -> None:
         """Keep a device's position: committed with or after the lines appended before, never before them."""
@@ -161,18 +169,19 @@ class Archive(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A question to the history: the ``limit`` oldest lines with ``after < seq <= upto``, of text kinds only, without
+    """A question to the history: the ``limit`` oldest lines of these kinds with ``after < seq <= upto``, without
     imported ones."""
 
     network: int
     after: int
     upto: int
     limit: int
+    kinds: Set[int] = TEXT_KINDS
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A line out of the store, in order of seq."""
+    """A line out of the store. ``also`` names the other conversations that it belongs to; only a Page tells them."""
 
     seq: int
     time: int  # milliseconds
@@ -181,6 +190,7 @@ class Kept:
     device: str  # "" unless the user said it
     boot: int  # in which start of the process it came; PAST_BOOT if it was imported
     raw: bytes  # the line as it came, without line end
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

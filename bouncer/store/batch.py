@@ -26,6 +26,7 @@ class Batch:
         "lines",
         "markers",
         "positions",
+        "redactions",
         "rows",
         "users",
         "waiters",
@@ -37,6 +38,7 @@ class Batch:
         self.positions: dict[tuple[int, str], int | None] = {}  # by network and device; None: forget it
         self.markers: dict[tuple[int, str], int] = {}  # by network and conversation: read up to this time
         self.expiries: list[Expiry] = []
+        self.redactions: list[tuple[int, str, str]] = []  # network, conversation, msgid
         self.users: dict[int, list[User | None]] = {}  # by id, what each was to be, oldest first; None: removed
         self.waiters: list[Waiter] = []
         self.finishers: list[Waiter] = []  # who waits until all is deleted that is to be
@@ -46,7 +48,7 @@ class Batch:
     @property
     def empty(self) -> bool:
         """True if there is nothing to write."""
-        return not (self.rows or self.positions or self.markers or self.expiries or self.users)
+        return not (self.rows or self.positions or self.markers or self.expiries or self.redactions or self.users)
 
     @property
     def size(self) -> int:
@@ -77,6 +79,9 @@ class Batch:
         if expiry not in self.expiries:
             self.expiries.append(expiry)
 
+    def add_redaction(self, network: int, target: str, msgid: str) -> None:
+        self.redactions.append((network, target, msgid))
+
     def add_users(self, saved: Sequence[User], removed: Sequence[int]) -> None:
         for user in saved:
             self._add_user(user.id, user)
@@ -102,6 +107,7 @@ class Batch:
         for (network, target), time in older.markers.items():
             self.add_marker(network, target, time)
         self.expiries[:0] = [expiry for expiry in older.expiries if expiry not in self.expiries]
+        self.redactions[:0] = older.redactions
         mine, self.users = self.users, older.users
         for user_id, versions in mine.items():
             for version in versions:

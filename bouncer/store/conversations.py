@@ -10,9 +10,10 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bouncer.irc.casemap import DEFAULT_FOLD
-from bouncer.model.entry import PAST_BOOT, TEXT_KINDS
+from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS
 from bouncer.model.history import LINES_LIMIT, Mark, Range, Trace
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Page, Talk
@@ -29,6 +30,11 @@ CANDIDATES_LIMIT = 20_000
 LONGEST = 1 << 62  # bounds beyond it are as good as none, and fit into the database
 
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
+_LINKS = packed(
+    ("seq", "hex(name)"),
+    "SELECT l.seq, t.name FROM links AS l JOIN targets AS t ON t.id = l.target "
+    "WHERE l.network = ? AND l.seq BETWEEN ? AND ? ORDER BY t.folded",
+)
 _OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
 # the mark below which lines are in the index
 UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
@@ -99,17 +105,24 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
 
 def read_page(connection: sqlite3.Connection, question: Page) -> list[Kept]:
     """The lines that the question asks for, in order of seq."""
+    kinds = ",".join(str(int(kind)) for kind in question.kinds)
     rows = unpack(
         connection,
         packed(
             _COLUMNS,
             "SELECT m.seq, m.time, m.kind, coalesce(t.name, '') AS name, m.device, m.boot, m.raw FROM messages AS m "
             "LEFT JOIN targets AS t ON t.id = m.target WHERE m.network = ? AND m.seq > ? AND m.seq <= ? "
-            f"AND m.kind IN ({_TEXT}) AND m.boot <> {PAST_BOOT} ORDER BY m.seq LIMIT ?",
+            f"AND m.kind IN ({kinds}) AND m.boot <> {PAST_BOOT} ORDER BY m.seq LIMIT ?",
         ),
         (question.network, question.after, question.upto, question.limit),
     )
-    return [_kept(row) for row in rows]
+    lines = [_kept(row) for row in rows]
+    if not lines or question.kinds.isdisjoint(LINKED_KINDS):
+        return lines
+    also: dict[int, list[str]] = {}
+    for seq, name in unpack(connection, _LINKS, (question.network, lines[0].seq, lines[-1].seq)):
+        also.setdefault(int(seq), []).append(name_of(name))
+    return [replace(line, also=tuple(also[line.seq])) if line.seq in also else line for line in lines]
 
 
 def read_each(connection: sqlite3.Connection, network: int, seqs: list[int]) -> dict[int, Kept]:

@@ -22,6 +22,7 @@ from bouncer.store.expiry import expire_lines, expire_removed, newest_line
 from bouncer.store.files import make_directory, make_empty
 from bouncer.store.indexer import Indexer
 from bouncer.store.migrations import migrate, read_scripts
+from bouncer.store.redacting import redact
 from bouncer.store.secrets import Box, Unreadable
 from bouncer.store.transaction import transaction
 
@@ -162,7 +163,7 @@ class Database:
     def commit(self, batch: Batch) -> None:
         """Write a batch in one transaction."""
         connection, now = self._connection, int(self._now())
-        put = lines.Put({}, 0)
+        put, changed = lines.Put({}, 0), False
         try:
             with transaction(connection):
                 for user_id, versions in batch.users.items():
@@ -173,6 +174,8 @@ class Database:
                             records.put_user(connection, self._box, version, now)
                 if batch.lines:
                     put = lines.put_lines(connection, self._targets, batch.lines, self._boot)
+                for network, target, msgid in batch.redactions:
+                    changed |= redact(connection, self._indexer, network, target, msgid)
                 if batch.positions:
                     lines.put_positions(connection, batch.positions, now)
                 if batch.markers:
@@ -186,6 +189,8 @@ class Database:
                 self._indexer.counted(network, len(entries))  # what is there may be another line
             else:
                 self._indexer.added(network, entries, put.targets[network])
+        if changed:
+            self._indexer.changed()
         for expiry in batch.expiries:
             self._take_expiry(expiry)
         if put.left_out:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.entry import LINKED_KINDS, TEXT_KINDS
 from bouncer.model.history import LAST_SEQ, Expiry, Mark, Weight
 from bouncer.model.records import REMOVED_DAYS
 from bouncer.store.conversations import LONGEST, bounded, target_ids
@@ -71,7 +71,7 @@ def expire_removed(connection: sqlite3.Connection, indexer: Indexer, now: int) -
         return False
     network = found[0]
     if not _expire_network(connection, indexer, Expiry(network)):
-        for table in ("channels", "heads", "positions", "targets", "markers", "milestones", "indexed"):
+        for table in ("channels", "heads", "positions", "targets", "links", "markers", "milestones", "indexed"):
             connection.execute(f"DELETE FROM {table} WHERE network = ?", (network,))
         connection.execute("DELETE FROM networks WHERE id = ?", (network,))
         indexer.forget(network)
@@ -123,6 +123,8 @@ def _expire_network(connection: sqlite3.Connection, indexer: Indexer, expiry: Ex
         "AND time <= :newest AND time < :before AND seq <= :last",
         values,
     )
+    linked = [(network, int(row[0])) for row in rows if int(row[2]) in LINKED_KINDS]
+    connection.executemany("DELETE FROM links WHERE network = ? AND seq = ?", linked)
     connection.execute("DELETE FROM milestones WHERE network = :network AND seq <= :last AND time < :before", values)
     _raise_head(connection, network, last)
     if len(rows) == EXPIRY_ROWS or (expiry.before is not None and _expire_late(connection, indexer, expiry)):
@@ -147,6 +149,7 @@ def _expire_late(connection: sqlite3.Connection, indexer: Indexer, expiry: Expir
     _unindex(connection, indexer, network, rows)
     connection.executemany("DELETE FROM messages WHERE network = ? AND seq = ?", [(network, seq) for seq in seqs])
     connection.executemany("DELETE FROM places WHERE target = ? AND time = ? AND seq = ?", places)
+    connection.executemany("DELETE FROM links WHERE network = ? AND seq = ?", [(network, seq) for seq in seqs])
     _raise_head(connection, network, max(seqs, default=0))
     return len(places) == EXPIRY_ROWS
 
@@ -173,6 +176,8 @@ def _expire_target(connection: sqlite3.Connection, indexer: Indexer, expiry: Exp
         [(found[0], int(row[1]), int(row[0])) for row in rows],
     )
     _raise_head(connection, expiry.network, max((int(row[0]) for row in own), default=0))
+    linked = [(expiry.network, int(row[0]), found[0]) for row in rows if int(row[3]) != found[0]]
+    connection.executemany("DELETE FROM links WHERE network = ? AND seq = ? AND target = ?", linked)
     if len(rows) < EXPIRY_ROWS:
         _refresh_latest(connection, "id = :target", values)
     return len(rows) == EXPIRY_ROWS

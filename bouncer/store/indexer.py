@@ -182,6 +182,10 @@ class Indexer:
         progress.lines = max(0, progress.lines - lines)
         self._forget()
 
+    def changed(self) -> None:
+        """Lines that were not indexed are others now."""
+        self._forget()
+
     def step(self) -> int:
         """Do one portion of what there is to do. Returns about how many pages were written."""
         if self._lines - self._due >= INDEX_ROWS or not self.at_work:

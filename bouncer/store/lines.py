@@ -58,8 +58,22 @@ class Targets:
             self._names[found] = name
         return found
 
+    def rename(self, connection: sqlite3.Connection, network: int, old: str, new: str) -> bool:
+        """Let a conversation go on under another name. False if there is one of that name already."""
+        before, now = to_column(DEFAULT_FOLD(old)), to_column(DEFAULT_FOLD(new))
+        if before == now:
+            return True
+        if connection.execute("SELECT 1 FROM targets WHERE network = ? AND folded = ?", (network, now)).fetchone():
+            return False
+        connection.execute(
+            "UPDATE targets SET folded = ?, name = ? WHERE network = ? AND folded = ?",
+            (now, to_column(new), network, before),
+        )
+        self.forget()
+        return True
+
     def forget(self) -> None:
-        """Remember nothing: a transaction was rolled back, or rows were deleted."""
+        """Remember nothing: a transaction was rolled back, or rows were deleted or renamed."""
         self._ids.clear()
         self._names.clear()
 
@@ -88,18 +102,23 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
     flat: list[object] = []
     found: dict[int, list[int]] = {}
     also: list[tuple[int, int, int, int]] = []
+    links: list[tuple[int, int, int]] = []
     for network, entries in lines.items():
         ids: dict[str, int] = {}
         mine = found[network] = []
         for entry in entries:
-            name, message, device = entry.target, entry.message, entry.device
+            name, message, device, others = entry.target, entry.message, entry.device, entry.also
+            if others and entry.renames and targets.rename(connection, network, others[0], name):
+                ids.clear()
+                others = ()
             target = ids.get(name)
             if target is None:
                 target = ids[name] = targets.id_of(connection, network, name)
             mine.append(target)
-            if entry.also:
-                linked = {targets.id_of(connection, network, other) for other in entry.also} - {target}
+            if others:
+                linked = {targets.id_of(connection, network, other) for other in others} - {target}
                 also += ((other, entry.time, entry.seq, int(entry.kind)) for other in linked)
+                links += ((network, entry.seq, other) for other in linked)
             flat += (
                 network,
                 entry.seq,
@@ -121,6 +140,7 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
             left -= rows
     if also:
         connection.executemany("INSERT OR IGNORE INTO places (target, time, seq, kind) VALUES (?, ?, ?, ?)", also)
+        connection.executemany("INSERT OR IGNORE INTO links (network, seq, target) VALUES (?, ?, ?)", links)
     return Put(found, len(flat) // _COLUMNS - written)
 
 

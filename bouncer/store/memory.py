@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.irc.message import Message
-from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
+from bouncer.model.entry import PAST_BOOT, SAID_KINDS, TEXT_KINDS, Entry, Kind
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import LINES_LIMIT, Expiry, Mark, Range, Search, Trace, Weight
 from bouncer.model.log import message_ids
@@ -32,6 +32,7 @@ from bouncer.model.ports import (
     Talk,
 )
 from bouncer.model.records import User
+from bouncer.model.redaction import redacted
 from bouncer.store.known import Candidate, by_msgid, by_words, spans
 from bouncer.store.lines import SEQ_GAP
 from bouncer.store.words import Term, ask, fold_sender, found, said
@@ -140,6 +141,10 @@ class MemoryStore:
             self._highest[network] = kept[-1].seq
             self._put(lambda: self._write_lines(network, kept))
 
+    def redact(self, network: int, target: str, msgid: str) -> None:
+        """As the port says."""
+        self._put(lambda: self._redact(network, DEFAULT_FOLD(target), msgid))
+
     def put_position(self, network: int, device: str, seq: int) -> None:
         """As the port says."""
         self._put(lambda: self._positions.__setitem__((network, device), seq))
@@ -194,7 +199,10 @@ class MemoryStore:
         self._answerable(question.network, question.upto > (lines[-1].seq if lines else 0))
         start = bisect_right(lines, question.after, key=_seq_of)
         asked = lines[start : bisect_right(lines, question.upto, key=_seq_of)]
-        return self._spelled(question.network, [line for line in asked if _misses(line)][: question.limit])
+        chosen = [line for line in asked if line.kind in question.kinds and line.boot != PAST_BOOT][: question.limit]
+        return [
+            replace(line, also=self._names(question.network, line)) for line in self._spelled(question.network, chosen)
+        ]
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """As the port says."""
@@ -315,6 +323,10 @@ class MemoryStore:
     def _conversations(self, network: int, line: Kept) -> set[str]:
         return {DEFAULT_FOLD(line.target)} - {""} | self._also.get((network, line.seq), set())
 
+    def _names(self, network: int, line: Kept) -> tuple[str, ...]:
+        also = sorted(self._also.get((network, line.seq), ()))
+        return tuple(self._spellings.get((network, name), name) for name in also)
+
     def _spelled(self, network: int, lines: Sequence[Kept]) -> list[Kept]:
         """These lines, with their target as it was last spelled."""
         return [
@@ -366,13 +378,47 @@ class MemoryStore:
 
     def _write_lines(self, network: int, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            target = entry.target
+            target, also = entry.target, {DEFAULT_FOLD(name): name for name in entry.also}
+            if also and entry.renames and self._rename(network, entry.also[0], target):
+                also = {}
             self._spellings[network, DEFAULT_FOLD(target)] = target
             boot = PAST_BOOT if entry.imported else self._boot
             line = Kept(entry.seq, entry.time, int(entry.kind), target, entry.device, boot, entry.message.raw)
             self._lines.setdefault(network, []).append(line)
-            if entry.also:
-                self._also[network, entry.seq] = {DEFAULT_FOLD(name) for name in entry.also}
+            also.pop(DEFAULT_FOLD(target), None)
+            if also:
+                self._also[network, entry.seq] = set(also)
+                for folded, name in also.items():
+                    self._spellings[network, folded] = name
+
+    def _rename(self, network: int, old: str, new: str) -> bool:
+        """Let a conversation go on under another name; False if there is one of that name already."""
+        before, now = DEFAULT_FOLD(old), DEFAULT_FOLD(new)
+        if before == now:
+            return True
+        if (network, now) in self._spellings:
+            return False
+        self._spellings.pop((network, before), None)
+        self._lines[network] = [
+            replace(line, target=new) if DEFAULT_FOLD(line.target) == before else line
+            for line in self._lines.get(network, [])
+        ]
+        for (owner, _), names in self._also.items():
+            if owner == network and before in names:
+                names.remove(before)
+                names.add(now)
+        return True
+
+    def _redact(self, network: int, folded: str, msgid: str) -> None:
+        for place, line in enumerate(self._lines.get(network, [])):
+            message = Message.parse(line.raw)
+            if (
+                line.kind in SAID_KINDS | {Kind.REDACTED}
+                and DEFAULT_FOLD(line.target) == folded
+                and message.tags.get("msgid", "") == msgid
+                and msgid
+            ):
+                self._lines[network][place] = replace(line, kind=int(Kind.REDACTED), raw=redacted(message).raw)
 
     def _expire(self, expiry: Expiry) -> None:
         name = DEFAULT_FOLD(expiry.target)

@@ -111,6 +111,10 @@ class ThreadedStore:
         """As the port says."""
         self._writer.append(network, entries)
 
+    def redact(self, network: int, target: str, msgid: str) -> None:
+        """As the port says."""
+        self._writer.redact(network, target, msgid)
+
     def put_position(self, network: int, device: str, seq: int) -> None:
         """As the port says."""
         self._writer.put_position(network, device, seq)

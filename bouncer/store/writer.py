@@ -166,6 +166,10 @@ class Writer:
             self._lines += len(entries)
             self._hand_over(len(entries), (Batch.add_lines, network, tuple(entries)))
 
+    def redact(self, network: int, target: str, msgid: str) -> None:
+        """Have the text of a line deleted that was appended before."""
+        self._hand_over(1, (Batch.add_redaction, network, target, msgid))
+
     def put_position(self, network: int, device: str, seq: int | None) -> None:
         """Have a position written after all lines appended before; None deletes it."""
         self._hand_over(1, (Batch.add_position, network, device, seq))
