@@ -53,6 +53,7 @@ async def unread(history: History, question: Unread) -> Excerpt:
         question.upto,
         question.limit,
         after=question.start,
+        kinds=question.kinds,
         above=question.after,  # lines with later numbers may have times as early as they like
         imported=False,
     )

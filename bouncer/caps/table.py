@@ -63,6 +63,9 @@ CAPABILITIES = (
     Capability("away-notify", wanted=True, hides=frozenset({"AWAY"})),
     Capability("chghost", wanted=True, hides=frozenset({"CHGHOST"})),
     Capability("setname", wanted=True, hides=frozenset({"SETNAME"})),
+    Capability("draft/message-redaction", wanted=True, hides=frozenset({"REDACT"})),
+    # clients are told of it in lines that all of them know
+    Capability("draft/channel-rename", wanted=True, offered=False, hides=frozenset({"RENAME"})),
     # asked of networks to fill gaps (core/gaps.py); clients are answered by us
     Capability("draft/chathistory", wanted=True),
     Capability("draft/event-playback", wanted=True),

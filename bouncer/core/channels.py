@@ -300,7 +300,7 @@ class Channels:
             return
         hidden = self.is_detached(old)
         self._joins.renamed(old, new)
-        if not hidden:
+        if not hidden and self.fold(old) != self.fold(new):
             self._leaves_screens(old, f"Renamed to {new} {message.param(2)}".rstrip())
             self._show(joined(self._place, channel))
 

@@ -80,6 +80,18 @@ class LeftOff:
         for channel in self.places(device):
             self.caught_up(device, channel)
 
+    def renamed(self, old: str, new: str) -> None:
+        """A channel has another name."""
+        end = SEPARATOR + DEFAULT_FOLD(old)
+        for places in (self._places, self._seen):
+            for name in [each for each in places if each.endswith(end)]:
+                moved = _name(name.removesuffix(end), new)
+                if moved != name:
+                    places[moved] = places.pop(name)
+                    if places is self._places:
+                        self._put(moved, places[moved])
+                        self._drop(name)
+
     def forget(self, channel: str) -> None:
         """The user has left that channel."""
         end = SEPARATOR + DEFAULT_FOLD(channel)

@@ -15,7 +15,7 @@ from bouncer.core.ctcp import Ctcp
 from bouncer.core.detached import OF_PEOPLE
 from bouncer.core.gaps import NAME as GAP
 from bouncer.core.gaps import Gaps
-from bouncer.core.joins import SERVICES, logs_in
+from bouncer.core.joins import logs_in
 from bouncer.core.leftoff import SEPARATOR, LeftOff
 from bouncer.core.outbox import Outbox
 from bouncer.core.presence import Presence
@@ -37,13 +37,13 @@ from bouncer.model.records import Channel, Network, User, nick_of
 from bouncer.model.state import ChannelState, NetworkState
 from bouncer.upstream.clock import said_at
 from bouncer.upstream.past import past
-from bouncer.upstream.tracked import SHOWN, Effect, Row
+from bouncer.upstream.services import is_secret
+from bouncer.upstream.tracked import SHOWN, Effect, Row, is_reaction, redacted_in
 
 DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that has fallen behind most is forgotten
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
-# What is said to these has passwords in it and is not kept.
-SECRET_TARGETS = SERVICES | {"chanserv", "operserv"}
+RENAME = Kind.RENAME
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
 OUR_QUESTIONS = frozenset({"ISON", "NICK", "MONITOR", "JOIN"})
@@ -121,6 +121,7 @@ class Link:
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
+        self._taken_back: dict[str, str] = {}  # by msgid: the conversation; of this burst
         self.reconfigure(user, network)
 
     @property
@@ -263,13 +264,15 @@ class Link:
             if guarded and not self._screening.keeps(target):
                 kind = Kind.NONE
             if kind or only is not NOBODY:
-                also = state.seen_in if kind and not target else ()
+                also = state.seen_in if kind and (not target or kind is RENAME) else ()
                 entry = log.append(message, time, kind, target, only=only, also=also)
                 if kind:
                     kept.append(entry)
-            changes = REACTIONS.get(message.command)
+            changes = _CHANGES.get(message.command)
             if changes is not None:
-                changes(channels, message)
+                changes(self, message)
+        if self._taken_back:
+            self._take_back()
         if kept:
             self._archive.append(self.network.id, kept)
         if state.isupport.fold is not channels.fold:
@@ -285,7 +288,7 @@ class Link:
         line = past(self.state, message, conversation, int(now * 1000), now)
         if line is None or not screening.keeps(line.target) or (screening.ignores(message) and not mine):
             return None
-        return None if mine and line.target.lower() in SECRET_TARGETS else line
+        return line
 
     def _insert(self, lines: Sequence[PastLine]) -> None:
         """Keep lines of the past, which have been missed by all devices, and show them to those who are here."""
@@ -304,6 +307,14 @@ class Link:
                 for seq, line in enumerate(lines, first)
             ],
         )
+
+    def _take_back(self) -> None:
+        """The network has taken back what was said: in memory, and in the store, which lacks only this burst."""
+        fold = self.state.isupport.fold
+        for msgid, target in self._taken_back.items():
+            self._archive.redact(self.network.id, target, msgid)
+        self.log.redact({msgid: fold(target) for msgid, target in self._taken_back.items()}, fold)
+        self._taken_back.clear()
 
     def _stamp(self, now: float) -> int:
         stamp = max(int(now * 1000), self.log.last_time)
@@ -376,6 +387,23 @@ class Link:
     def _acknowledged(self, message: Message) -> None:
         self._outbox.asks.acknowledged(message)
 
+    def _redacted(self, message: Message) -> None:
+        """REDACT. Only what comes from the network counts: a client's own is passed on, and may be refused."""
+        target, msgid = redacted_in(self.state, message), message.param(1)
+        if target and msgid:
+            self._taken_back[msgid] = target
+
+    def _renamed(self, message: Message) -> None:
+        """RENAME. What holds for a channel holds for it under its new name."""
+        old, new = message.param(0), message.param(1)
+        read = self.markers.time(old)
+        if read is not None:
+            self.markers.move(new, read)
+        self._left_off.renamed(old, new)
+        self._channels.renamed(message)
+        if not self._screening.keeps(old):
+            self._keep(replace(self.network, unlogged=(*self.network.unlogged, new)))
+
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
         self._keep(replace(self.network, channels=channels))
 
@@ -441,10 +469,14 @@ class Link:
         state = self.state
         said = Message.lenient(message.command, target, *message.params[1:], source=state.source)
         kind = OWN_TEXT[message.command]
+        if message.tagtext:
+            tags = {tag: value for tag, value in message.tags.items() if tag[:1] == "+"}
+            said = said.replace(tags=tags) if tags else said
+            kind = Kind.TAGMSG if not kind and is_reaction(message) else kind
         text = message.param(1)
         if text[:1] == "\x01" and not (kind is Kind.PRIVMSG and text.startswith("\x01ACTION")):
             kind = Kind.NONE
-        if target.partition("@")[0].lower() in SECRET_TARGETS:
+        if is_secret(target, text):
             kind = Kind.NONE
         conversation = state.isupport.strip_status(target)
         if self._guarded:
@@ -558,6 +590,10 @@ class Link:
         )
 
 
+def _of_channels(changes: Callable[[Channels, Message], None]) -> Callable[[Link, Message], None]:
+    return lambda link, message: changes(link._channels, message)
+
+
 # To lines that no client sees.
 _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
     {
@@ -570,8 +606,12 @@ _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType
         "BATCH": Link._batched,
         "ACK": Link._acknowledged,
         "FAIL": Link._failed,
-        "RENAME": lambda link, message: link._channels.renamed(message),
     }
+)
+# To lines that they may see.
+_CHANGES: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
+    {command: _of_channels(changes) for command, changes in REACTIONS.items()}
+    | {"REDACT": Link._redacted, "RENAME": Link._renamed}
 )
 # What a client may say that is ours to see to, also while the network is away.
 _OUR_BUSINESS: Mapping[str, Callable[[Link, Attached, Message], Sequence[Message]]] = MappingProxyType(

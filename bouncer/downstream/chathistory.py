@@ -15,15 +15,12 @@ from types import MappingProxyType
 from bouncer.downstream.deliver import stamp
 from bouncer.downstream.place import Attached, Frame
 from bouncer.irc.message import Message
-from bouncer.model.entry import TEXT_KINDS, Kind
 from bouncer.model.ports import Talk
 from bouncer.model.questions import Excerpt, Lines, NoSuchLine, Talks, Way
 
 LIMIT = 1000  # lines in one answer, some 150 kB; clients ask for 50 to 500 and page on
 TARGET_LIMIT = 200  # characters of a target, or of another word of the client's, that are told back to it
 HISTORY = "draft/chathistory"
-EVENTS = "draft/event-playback"
-ALL_KINDS = frozenset(Kind) - {Kind.NONE}
 NO_NAME = re.compile(r"[ ,\x00-\x1f\x7f]|^:|^\*?$")  # what is no name of a channel or person (RFC 2812 section 2.3.1)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _NOT_RETRIEVED = "Messages could not be retrieved"
@@ -129,7 +126,7 @@ def _lines(session: Attached, form: _Form, params: Sequence[str]) -> None:
         form.way,
         start,
         end,
-        kinds=ALL_KINDS if EVENTS in session.offer.enabled else TEXT_KINDS,
+        kinds=session.kinds,
         follow=not isupport.is_channel(target),
     )
 

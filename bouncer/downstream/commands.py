@@ -14,6 +14,7 @@ from bouncer.downstream.chathistory import chathistory
 from bouncer.downstream.dispatch import Command
 from bouncer.downstream.markread import markread
 from bouncer.downstream.place import Attached
+from bouncer.downstream.redact import redact
 from bouncer.downstream.search import search
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
@@ -210,6 +211,7 @@ COMMANDS = MappingProxyType(
         "CHATHISTORY": Command(chathistory, 1),
         "MARKREAD": Command(markread),
         "PLAYBACK": Command(_playback),
+        "REDACT": Command(redact, 2),
         "SEARCH": Command(search, 1),
         "ZNC": Command(_znc, 1),
     }

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from bouncer.irc.message import Message, render_tags
 from bouncer.model.capability import Capability, Downgrade
-from bouncer.model.entry import TEXT_KINDS, Entry
+from bouncer.model.entry import SAID_KINDS, Entry
 from bouncer.model.log import Log
 
 CRLF = b"\r\n"
@@ -83,7 +83,7 @@ class Renderer:
             body = message.raw
             if body[:1] == b"@":  # a tag part with nothing in it
                 body = message.body
-            if profile & self.tags and entry.kind in TEXT_KINDS:
+            if profile & self.tags and entry.kind in SAID_KINDS:
                 tags = f"{tags};msgid={ids}{entry.seq:x}" if tags else f"msgid={ids}{entry.seq:x}"
         if tags:
             return b"@" + tags.encode("utf-8", "surrogateescape") + b" " + body + CRLF
@@ -105,7 +105,7 @@ class Renderer:
 
     def _other_tags(self, message: Message, entry: Entry, profile: int, first: str, ids: str) -> str:
         kept: dict[str, str] = {}
-        if profile & self.tags and (entry.kind in TEXT_KINDS or "msgid" in message.tags):
+        if profile & self.tags and (entry.kind in SAID_KINDS or "msgid" in message.tags):
             kept["msgid"] = message.tags.get("msgid") or f"{ids}{entry.seq:x}"
         kept |= {
             tag: value

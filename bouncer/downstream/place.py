@@ -5,7 +5,7 @@ Owns both ports, so that neither side needs to know the other's class.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from bouncer.downstream.markers import Markers
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.casemap import CaseMap
 from bouncer.irc.message import Message
+from bouncer.model.entry import Kind
 from bouncer.model.log import Log
 from bouncer.model.ports import Kept
 from bouncer.model.state import ChannelState, NetworkState
@@ -53,6 +54,10 @@ class Attached(Protocol):
     @property
     def profile(self) -> int:
         """Its capabilities, see `deliver`."""
+
+    @property
+    def kinds(self) -> Set[Kind]:
+        """What it is to be given of the past."""
 
     @property
     def now(self) -> float:

@@ -130,6 +130,7 @@ class _Playing:
             Way.NEWER if dated else Way.OLDER,
             (after or self._since) if dated else self._until + 1,
             self._until + 1 if dated else None,
+            kinds=self._session.kinds,
         )
 
         def render(answer: Excerpt | NoSuchLine | None) -> None:

@@ -2,20 +2,23 @@
 
 Owns batches and times in the text. Must not know where the lines come from, nor when they are asked for.
 
-A client with batches and time tags gets each conversation in a ``chathistory`` batch; one with time tags only gets
-plain lines with their times; the rest get the time in the text.
+A client with batches and time tags gets each conversation in a ``chathistory`` batch, with joins and the like if it
+knows them for what they are (draft/event-playback); one with time tags only gets plain lines with their times; the rest
+get the time in the text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from types import MappingProxyType
 
 from bouncer.downstream.deliver import CRLF, Renderer
 from bouncer.downstream.place import Attached, Frame
 from bouncer.irc.casemap import Fold
 from bouncer.irc.fit import fit_text
 from bouncer.irc.framing import BODY_LIMIT
+from bouncer.irc.isupport import ISupport
 from bouncer.irc.message import Message
 from bouncer.irc.source import Source, format_source, parse_source
 from bouncer.model.entry import TEXT_KINDS, Entry, Kind
@@ -26,6 +29,10 @@ PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the 
 SHORTEST_PIECE = 64  # bytes of text in a line whose source and target leave no room: a long line is better than none
 ACTION = "\x01ACTION "
 COMPLETE = "draft/chathistory-end"  # a tag of the batch's start: there is no more to page on to
+# Which parameter names the channel.
+NAMED_AT: Mapping[str, int] = MappingProxyType(
+    {"INVITE": 1} | dict.fromkeys(("PRIVMSG", "NOTICE", "TAGMSG", "JOIN", "PART", "KICK", "MODE", "TOPIC", "REDACT"), 0)
+)
 BETWEEN_TWO = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "INVITE"})  # what one person says to another
 
 
@@ -38,12 +45,18 @@ class Replay:
         self._zone = zone
         self._batches = 0
 
-    def kept(self, session: Attached, rows: Sequence[Kept]) -> bytes:
-        """The bytes for lines out of the store."""
+    def kept(self, session: Attached, rows: Sequence[Kept], channel: str = "") -> bytes:
+        """The bytes for lines out of the store, if all are of one ``channel``, for that."""
         network = session.place.log.network
+        isupport, elsewhere = session.place.state.isupport, (channel,) if channel else ()
         lines = []
         for row in rows:
-            entry = Entry(row.seq, row.time, Message.parse(row.raw), Kind(row.kind), row.target, row.device)
+            message = Message.parse(row.raw)
+            if isupport.is_channel(row.target):
+                message = _in(message, row.target, isupport)
+            entry = Entry(
+                row.seq, row.time, message, Kind(row.kind), row.target, row.device, also=row.also or elsewhere
+            )
             lines.append((entry, message_ids(row.boot, network)))
         return self._render(session, lines)
 
@@ -62,6 +75,8 @@ class Replay:
             message = Message.parse(row.raw)
             if private:
                 message = _between(message, row.target, frame.target, place.state.nick, isupport.fold)
+            elif frame.target:
+                message = _in(message, frame.target, isupport)
             entry = Entry(row.seq, row.time, message, Kind(row.kind), row.target, row.device)
             entries.append((entry, message_ids(row.boot, network)))
         return self.framed(session, [data for _, data in self._pieces(session.profile, entries)], frame)
@@ -97,18 +112,26 @@ class Replay:
         if not profile & renderer.batch or not renderer.has_time(profile):
             return b"".join(data for _, data in pieces)
         conversations: dict[str, list[bytes]] = {}
-        for target, data in pieces:
-            conversations.setdefault(target, []).append(data)
+        for entry, data in pieces:
+            for target in (entry.target,) if entry.target else self._channels_of(session, entry):
+                if data:
+                    conversations.setdefault(target, []).append(data)
         return b"".join(
             self.framed(session, pieces, Frame("chathistory", target)) for target, pieces in conversations.items()
         )
 
-    def _pieces(self, profile: int, lines: Sequence[tuple[Entry, str]]) -> Iterator[tuple[str, bytes]]:
-        """Each line's target and bytes, with the time in the text for clients without time tags."""
+    def _channels_of(self, session: Attached, entry: Entry) -> Iterator[str]:
+        """Where a QUIT or NICK is shown: not in private, where nothing may have been said."""
+        place = session.place
+        is_channel = place.state.isupport.is_channel
+        return (name for name in entry.also if is_channel(name) and not place.is_detached(name))
+
+    def _pieces(self, profile: int, lines: Sequence[tuple[Entry, str]]) -> Iterator[tuple[Entry, bytes]]:
+        """Each line and its bytes, with the time in the text for clients without time tags."""
         renderer = self._renderer
         if renderer.has_time(profile):
             for entry, ids in lines:
-                yield entry.target, renderer.line(entry, profile, ids)
+                yield entry, renderer.line(entry, profile, ids)
             return
         day = datetime.fromtimestamp(0, self._zone).date()
         for entry, ids in lines:
@@ -116,7 +139,24 @@ class Replay:
             form = "%H:%M:%S" if moment.date() == day else "%Y-%m-%d %H:%M:%S"
             day = moment.date()
             for each in _with_time(entry, moment.strftime(form)) if entry.kind in TEXT_KINDS else [entry]:
-                yield entry.target, renderer.line(each, profile, ids)
+                yield entry, renderer.line(each, profile, ids)
+
+
+def _in(message: Message, channel: str, isupport: ISupport) -> Message:
+    """A line as if the channel had always had its name of now, so that it is shown in one window."""
+    if b" %s " % channel.encode("utf-8", "surrogateescape") in message.raw:
+        return message
+    place = NAMED_AT.get(message.command)
+    if place is None or len(message.params) <= place:
+        return message
+    name = message.params[place]
+    bare = isupport.strip_status(name)
+    if isupport.fold(bare) == isupport.fold(channel):
+        return message
+    params = list(message.params)
+    params[place] = name[: len(name) - len(bare)] + channel
+    said = Message.lenient(message.command, *params, source=message.source)
+    return said.replace(tags=message.tags) if message.tagtext else said
 
 
 def _between(message: Message, kept: str, other: str, mine: str, fold: Fold) -> Message:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -25,7 +25,7 @@ from bouncer.downstream.replay import Replay
 from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
-from bouncer.model.entry import PAST, TEXT_KINDS
+from bouncer.model.entry import PAST, SHOWN_KINDS, TEXT_KINDS, Kind
 from bouncer.model.history import Mark
 from bouncer.model.ports import Cancellable, Kept, Page, Sink, Timers
 from bouncer.model.questions import Excerpt, Unread
@@ -45,6 +45,8 @@ PING_TIMEOUT = 60.0  # ... and how long it may take; phones wake slowly
 
 # Clients with these fetch what they missed themselves, and are pushed nothing when they come in (design 3.2).
 ON_REQUEST = frozenset({"draft/chathistory", "znc.in/playback"})
+# Those with this take joins and the like of the past for what they are.
+EVENTS = "draft/event-playback"
 
 Ask = Callable[["Session", object, Callable[[Any], None]], None]
 
@@ -79,7 +81,7 @@ class Session:
         self._timers = timers
         self._replay = replay
         self._proofs = proofs
-        self._profile = renderer.profile(offer.enabled)
+        self.recapped()
         self._answers: deque[tuple[int, bytes]] = deque()  # (place in the log, whole lines)
         self._answers_size = 0
         self._asking = False
@@ -113,6 +115,11 @@ class Session:
     def profile(self) -> int:
         """Its capabilities, as one number."""
         return self._profile
+
+    @property
+    def kinds(self) -> Set[Kind]:
+        """What it is to be given of the past."""
+        return self._kinds
 
     @property
     def now(self) -> float:
@@ -200,7 +207,7 @@ class Session:
         for past, run in groupby(log.slice(start, end), key=lambda entry: entry.only is PAST):
             entries = list(run)
             if past:
-                pieces.append(self._replay.entries(self, [entry for entry in entries if entry.kind in TEXT_KINDS]))
+                pieces.append(self._replay.entries(self, [entry for entry in entries if entry.kind in self._kinds]))
             else:
                 pieces.append(self._renderer.burst(log, start, start + len(entries), self._profile, self))
             start += len(entries)
@@ -211,7 +218,7 @@ class Session:
         log = self.place.log
         if self._cursor < log.tail_seq:
             upto = min(self._upto, log.tail_seq)
-            page = Page(log.network, self._cursor, upto, self._replay.page_lines)
+            page = Page(log.network, self._cursor, upto, self._replay.page_lines, self._kinds)
             self._paging = True
             self._ask(self, page, lambda rows: self._read_page(page, rows))
             return not self._paging  # the answer may have come at once
@@ -222,7 +229,7 @@ class Session:
         if start + self._replay.page_lines >= self.index:
             reached = self._upto
         self._write_missed(
-            self._replay.entries(self, [entry for entry in entries if entry.kind in TEXT_KINDS]), reached
+            self._replay.entries(self, [entry for entry in entries if entry.kind in self._kinds]), reached
         )
         return True
 
@@ -251,7 +258,8 @@ class Session:
             self.place.caught_up(self, channel)  # it asks for it when it sees the channel
             return
         log = self.place.log
-        self._owed.append((log.head, Unread(log.network, channel, after, upto, self._replay.page_lines)))
+        question = Unread(log.network, channel, after, upto, self._replay.page_lines, kinds=self._kinds)
+        self._owed.append((log.head, question))
 
     def _give(self) -> None:
         """Ask for a page of what is owed first; nothing else is written until it is there."""
@@ -265,7 +273,7 @@ class Session:
                 text = f"What was said in {question.target} can't be read at the moment; it comes when you reconnect."
                 self.sink.write(note(self.nick, text).raw + CRLF)
                 answer = Excerpt((), complete=False)
-            data = self._replay.kept(self, answer.rows)
+            data = self._replay.kept(self, answer.rows, question.target)
             if answer.complete:
                 self._gifts += 1
                 self._given[self._gifts] = question.target
@@ -429,7 +437,11 @@ class Session:
 
     def recapped(self) -> None:
         """The client has changed its capabilities."""
-        self._profile = self._renderer.profile(self.offer.enabled)
+        renderer, enabled = self._renderer, self.offer.enabled
+        self._profile = profile = renderer.profile(enabled)
+        # outside of a batch a line of the past would be taken for news
+        batches = profile & renderer.batch and renderer.has_time(profile)
+        self._kinds = SHOWN_KINDS if EVENTS in enabled and batches else TEXT_KINDS
 
     # --- the end
 

@@ -9,11 +9,13 @@ place is exact, and live as long as the process. Sequence numbers count kept lin
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from bouncer.irc.message import Message
-from bouncer.model.entry import PAST, TEXT_KINDS, Entry, Kind
+from bouncer.model.entry import NOBODY, PAST, SAID_KINDS, TEXT_KINDS, Entry, Kind
 from bouncer.model.past import PastLine
+from bouncer.model.redaction import redacted
 
 # Memory for sessions that are behind, some 8,000 lines; who falls out of it reads on from the store.
 WINDOW_BYTES = 4 << 20
@@ -116,6 +118,19 @@ class Log:
         """Give ``count`` numbers to lines that are kept but not shown as they come: those of the past. The first."""
         self.seq += count
         return self.seq - count + 1
+
+    def redact(self, taken_back: Mapping[str, str], fold: Callable[[str], str]) -> None:
+        """Take back what lines in memory said: by their msgid of the network's, in which conversation (folded)."""
+        for entry in self._entries:
+            message = entry.message
+            if "msgid=" not in message.tagtext:
+                continue
+            target = taken_back.get(message.tags.get("msgid", ""))
+            if target is None or fold(entry.target) != target or entry.kind not in SAID_KINDS:
+                continue
+            entry.kind, entry.only = Kind.REDACTED, NOBODY  # first, so that no thread takes it for text any more
+            entry.message = redacted(message)
+            self._bytes += len(entry.message.raw) - len(message.raw)
 
     def wake(self) -> None:
         """Let the readers read, once per burst, then forget what nobody needs."""

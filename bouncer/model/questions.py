@@ -89,8 +89,8 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The lines of text of one conversation with ``after < seq <= upto`` (numbers in the network's history), the oldest
-    first; of a next page, those that stand behind the mark ``start``. The answer is an Excerpt."""
+    """The lines of one conversation with ``after < seq <= upto`` (numbers in the network's history), the oldest first;
+    of a next page, those that stand behind the mark ``start``. The answer is an Excerpt."""
 
     network: int
     target: str
@@ -98,6 +98,7 @@ class Unread:
     upto: int
     limit: int
     start: Mark | None = None
+    kinds: Set[int] = TEXT_KINDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class NetworkState:
         self.greeted = False  # the greeting has been read to its end; those who attach get ours of it
         self.account = ""  # of services, that we are logged in to
         self.away = False  # what the network says of us to others
-        self.seen_in: tuple[str, ...] = ()  # the conversations that the last QUIT or NICK belongs to
+        self.seen_in: tuple[str, ...] = ()  # the conversations that the last QUIT or NICK belongs to, a RENAME too
         self.umodes: set[str] = set()
         self.isupport = ISupport()
         self.channels: CaseMap[ChannelState] = CaseMap(self.isupport.fold)

@@ -10,19 +10,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from bouncer.core.link import SECRET_TARGETS
 from bouncer.core.status import printable
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
 from bouncer.model.records import Network
+from bouncer.upstream.services import SERVICES, SHORT_NAMES, service_of
 
 LINES_LIMIT = 200  # remembered of one network: what happened around a connect, a few screens full
 LINE_LIMIT = 600  # characters of each; a line without tags has 512 bytes at most
 CUT = "***"
 SECRET_LENGTH = 4  # characters that a known secret has to have to be looked for in text: shorter ones are words
-
-# Services and the like: what is said to them has passwords in it.
-_SERVICES = SECRET_TARGETS | {"chanserv", "operserv", "hostserv", "auth"}
 
 
 def _after(count: int) -> Callable[[Message], int]:
@@ -43,11 +40,12 @@ def _mode_reply(message: Message) -> int:
 
 
 def _text(message: Message) -> int:
-    for target in message.param(0).lower().split(","):
-        nick = target.partition("@")[0].partition("!")[0]
-        if nick in _SERVICES or nick.endswith("serv"):
-            return 1
-    return len(message.params)
+    # what is said to services has passwords in it, and some repeat them
+    names = set(map(service_of, message.param(0).split(",")))
+    if not names.isdisjoint(SHORT_NAMES) or any(name.endswith("serv") or name in SERVICES for name in names):
+        return 1
+    source = message.nick.lower()
+    return 1 if source.endswith("serv") or source in SERVICES else len(message.params)
 
 
 # How many parameters of a command may be seen. What is not here may be seen whole.

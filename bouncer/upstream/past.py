@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from bouncer.irc.message import Message
-from bouncer.model.entry import TEXT_KINDS, Kind
+from bouncer.model.entry import SAID_KINDS, Kind
 from bouncer.model.past import PastLine
 from bouncer.model.state import NetworkState
 from bouncer.upstream.clock import past_at
@@ -58,7 +58,7 @@ def past(state: NetworkState, message: Message, conversation: str, stamp: int, n
         return None
     kind, target = effect
     named = conversation if not state.is_me(conversation) else ""
-    if kind in TEXT_KINDS and target:
+    if kind in SAID_KINDS and target:
         target = named or target  # our nick, or theirs, may have been another one then
     also = (named,) if named and not target else ()
     return PastLine(past_at(message, stamp, now), kind, target, "", also, message.raw)

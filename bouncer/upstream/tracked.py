@@ -16,12 +16,15 @@ from bouncer.irc.modes import parse_channel_modes, parse_user_modes
 from bouncer.irc.source import parse_source
 from bouncer.model.entry import Kind
 from bouncer.model.state import MODE_LISTS_LIMIT, MOTD_LIMIT, UMODES_LIMIT, ChannelState, NetworkState
+from bouncer.upstream.services import is_secret, may_repeat
 
 Effect = tuple[Kind, str] | None
 Row = Callable[[NetworkState, Message], Effect]
 
 SHOWN: Effect = (Kind.NONE, "")
 OURS_TO_ANSWER = frozenset({"BOUNCER", "CHATHISTORY"})
+REACTION_TAGS = frozenset({"+draft/react", "+draft/unreact", "+react", "+unreact"})
+REPLY_TAGS = ("+draft/reply", "+reply")
 
 
 def _conversation(state: NetworkState, message: Message, kind: Kind) -> Effect:
@@ -33,7 +36,10 @@ def _conversation(state: NetworkState, message: Message, kind: Kind) -> Effect:
     bare = state.isupport.strip_status(target)
     if state.isupport.is_channel(bare):
         return kind, bare
-    return kind, (target if state.is_me(message.nick) else message.nick)
+    text = message.param(1)
+    if state.is_me(message.nick):
+        return (Kind.NONE if is_secret(target, text) else kind), target
+    return (Kind.NONE if may_repeat(message.nick, text) else kind), message.nick
 
 
 def _privmsg(state: NetworkState, message: Message) -> Effect:
@@ -51,9 +57,32 @@ def _notice(state: NetworkState, message: Message) -> Effect:
     return effect
 
 
+def is_reaction(message: Message) -> bool:
+    """Whether a TAGMSG reacts to a message, or takes that back: of all, only these are worth keeping (IRCv3 react)."""
+    if not message.tagtext or "react" not in message.tagtext:
+        return False
+    tags = message.tags
+    return not REACTION_TAGS.isdisjoint(tags) and any(tags.get(tag) for tag in REPLY_TAGS)
+
+
 def _tagmsg(state: NetworkState, message: Message) -> Effect:
-    effect = _conversation(state, message, Kind.NONE)
-    return effect or SHOWN
+    return _conversation(state, message, Kind.TAGMSG if is_reaction(message) else Kind.NONE)
+
+
+def redacted_in(state: NetworkState, message: Message) -> str:
+    """The conversation in which a REDACT takes back a message; "" if it does not say so."""
+    target = message.param(0)
+    bare = state.isupport.strip_status(target)
+    if state.isupport.is_channel(bare):
+        return bare
+    if not state.is_me(target):
+        return target
+    return message.nick if "!" in message.source else ""
+
+
+def _redact(state: NetworkState, message: Message) -> Effect:
+    target = redacted_in(state, message)
+    return (Kind.REDACT, target) if target else SHOWN
 
 
 def _join(state: NetworkState, message: Message) -> Effect:
@@ -162,11 +191,12 @@ def _invite(state: NetworkState, message: Message) -> Effect:
 
 
 def _rename(state: NetworkState, message: Message) -> Effect:
-    # clients are told in lines that all of them know
-    new = message.param(1)
-    if state.isupport.is_channel(new) and " " not in new and "," not in new:
-        state.rename(message.param(0), new)
-    return None
+    old, new = message.param(0), message.param(1)
+    if not state.isupport.is_channel(new) or " " in new or "," in new or old not in state.channels:
+        return None
+    state.rename(old, new)
+    state.seen_in = (old,)
+    return Kind.RENAME, new
 
 
 def _learn_source(state: NetworkState, message: Message) -> None:
@@ -334,6 +364,7 @@ TRACKED: Mapping[str, Row] = MappingProxyType(
         "MODE": _mode,
         "TOPIC": _topic,
         "INVITE": _invite,
+        "REDACT": _redact,
         "RENAME": _rename,
         "CHGHOST": _chghost,
         "CAP": _cap,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.play.stage import START, Device, Stage, Upstream
 
 DAY = 86400.0
@@ -202,12 +204,56 @@ async def test_what_a_device_said_itself_is_replayed_to_the_others_only(stage: S
     assert texts(await read(await stage.device("alice@desk", "server-time"))) == ["#c mine"]
 
 
-async def test_passwords_for_services_are_not_kept(stage: Stage) -> None:
-    stage.connected()
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PRIVMSG NickServ :IDENTIFY hunter2",
+        "PRIVMSG nickserv@services.example :REGISTER hunter2 a@example.org",
+        "PRIVMSG NickServ!s@services.example :GHOST alice hunter2",
+        "NOTICE NICKSERV :IDENTIFY hunter2",
+        "PRIVMSG AuthServ@Services.GameSurge.net :AUTH alice hunter2",
+        "PRIVMSG ChanServ :REGISTER #c hunter2",
+        "PRIVMSG Q@CServe.quakenet.org :AUTH alice hunter2",
+        "PRIVMSG Q :AUTH alice hunter2",
+        "PRIVMSG x@channels.undernet.org :login alice hunter2",
+        "PRIVMSG bob,NickServ :IDENTIFY hunter2",
+        "NS IDENTIFY hunter2",
+        "NICKSERV IDENTIFY hunter2",
+        "PASS hunter2",
+        "OPER alice hunter2",
+        "AUTHENTICATE hunter2",
+        "SQUERY NickServ :IDENTIFY hunter2",
+    ],
+)
+async def test_passwords_for_services_are_not_kept(stage: Stage, line: str) -> None:
+    upstream = stage.connected()
+    (await stage.attached("alice@desk")).leaves()
+    phone = await stage.attached("alice@phone", "draft/event-playback")
+    phone.says(line, "PRIVMSG carl :kept")
+    await stage.settle()
+    kept = [row.raw for row in stage.store._lines[upstream.link.network.id]]
+    assert not [raw for raw in kept if b"hunter2" in raw and b"PRIVMSG bob " not in raw]
+    assert texts(await read(await stage.device("alice@desk")))[-1] == "carl :kept"
+
+
+async def test_answers_of_services_that_may_repeat_a_password_are_shown_and_not_kept(stage: Stage) -> None:
+    upstream = stage.connected()
     (await stage.attached("alice@desk")).leaves()
     phone = await stage.attached("alice@phone")
-    phone.says("PRIVMSG NickServ :IDENTIFY hunter2", "PRIVMSG NickServ@services.example :IDENTIFY hunter2")
-    assert texts(await read(await stage.device("alice@desk"))) == []
+    secret = (
+        ":NickServ!s@services NOTICE alice :You are registered; your password is hunter2, remember it",
+        ":NickServ!s@services NOTICE alice :hunter2 is too simple",
+        ":ChanServ!s@services NOTICE alice :Your channel password is hunter2",
+    )
+    news = (":ChanServ!s@services NOTICE alice :[#c] welcome", ":x!x@h PRIVMSG alice :pass me the salt")
+    upstream.says(*secret, *news)
+    phone.gets(*secret, *news)
+    phone.says("PRIVMSG x :here it is")
+    lines = await read(await stage.device("alice@desk"))
+    assert [TIME_IN_TEXT.sub("", line) for line in lines if TIME_IN_TEXT.search(line)] == [
+        *news,
+        ":alice!al@home.example PRIVMSG x :here it is",
+    ]
 
 
 async def test_requests_of_programs_are_not_kept(stage: Stage) -> None:

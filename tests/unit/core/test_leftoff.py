@@ -60,3 +60,15 @@ def test_there_is_a_limit() -> None:
     left = made(kept)
     left.moved("phone", 1, 2, [f"#{number}" for number in range(PLACES_LIMIT + 5)])
     assert len(kept) == PLACES_LIMIT
+
+
+def test_a_channel_may_get_another_name() -> None:
+    kept = {"phone\t#c": 1, "phone\t#cc": 2}
+    left = made(kept)
+    left.detached("#c", ["desk"], 7)
+    left.renamed("#C", "#New")
+    assert kept == {"phone\t#new": 1, "phone\t#cc": 2}
+    left.moved("desk", 3, 8, ["#new"])
+    assert kept["desk\t#new"] == 7
+    left.renamed("#new", "#NEW")
+    assert left.places("phone") == {"#new": 1, "#cc": 2}

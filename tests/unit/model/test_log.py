@@ -57,3 +57,22 @@ def test_a_place_is_found_by_its_number() -> None:
         log.append(Message.build("NOTICE", "x"), 0)
     assert log.tail_seq == 100
     assert [entry.seq for entry in log.slice(log.resume(103), log.head)] == [104, 104, 105, 105]
+
+
+def test_what_is_taken_back_is_gone_from_memory() -> None:
+    log = Log(1)
+    reader = Reader()
+    log.followers.append(reader)
+    for number in range(3):
+        raw = f"@msgid=m{number};+x=secret :bob!b@h PRIVMSG #C :secret {number}"
+        log.append(Message.parse(raw.encode()), 0, Kind.PRIVMSG, "#C")
+    log.append(Message.parse(b"@msgid=m1 :bob!b@h TOPIC #C :tea"), 0, Kind.TOPIC, "#C")
+    log.redact({"m1": "#c", "m2": "#d", "": "#c"}, str.lower)
+    entries = log.slice(0, 4)
+    assert [entry.kind for entry in entries] == [Kind.PRIVMSG, Kind.REDACTED, Kind.PRIVMSG, Kind.TOPIC]
+    assert entries[1].message.raw == b"@msgid=m1 :bob!b@h PRIVMSG #C :"
+    assert entries[1].only is not None
+    reader.index = 4
+    log.settle(4)
+    assert log.head == log.tail == 4
+    assert log._bytes == 0
