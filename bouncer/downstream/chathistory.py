@@ -132,7 +132,7 @@ def _lines(session: Attached, form: _Form, params: Sequence[str]) -> None:
 
     def render(answer: Excerpt | NoSuchLine | None) -> None:
         if isinstance(answer, Excerpt):
-            name = question.target if channel else _canonical(answer, target, isupport.fold)
+            name = channel.name if channel else _canonical(answer, target, isupport.fold, channel=not question.follow)
             session.history(answer.rows, Frame("chathistory", name, answer.complete))
         elif isinstance(answer, NoSuchLine):
             _fail(session, verb, _Wrong("MESSAGE_ERROR", target, answer.msgid, why=_NOT_RETRIEVED))
@@ -145,9 +145,11 @@ def _lines(session: Attached, form: _Form, params: Sequence[str]) -> None:
         render(Excerpt((), complete=True))
 
 
-def _canonical(excerpt: Excerpt, target: str, fold: Callable[[str], str]) -> str:
-    """The name as its owner spells it, as far as these lines tell."""
+def _canonical(excerpt: Excerpt, target: str, fold: Callable[[str], str], *, channel: bool) -> str:
+    """The name as its owner spells it, as far as these lines tell; of a channel, as it was last spelled."""
     folded = fold(target)
+    if channel:
+        return next((row.target for row in excerpt.rows if fold(row.target) == folded), target)
     nicks = (Message.parse(row.raw).nick for row in reversed(excerpt.rows))
     return next((nick for nick in nicks if fold(nick) == folded), target)
 

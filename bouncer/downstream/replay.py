@@ -33,7 +33,7 @@ COMPLETE = "draft/chathistory-end"  # a tag of the batch's start: there is no mo
 NAMED_AT: Mapping[str, int] = MappingProxyType(
     {"INVITE": 1} | dict.fromkeys(("PRIVMSG", "NOTICE", "TAGMSG", "JOIN", "PART", "KICK", "MODE", "TOPIC", "REDACT"), 0)
 )
-BETWEEN_TWO = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "INVITE"})  # what one person says to another
+BETWEEN_TWO = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "INVITE", "REDACT"})  # what one person says to another
 
 
 class Replay:
@@ -48,12 +48,15 @@ class Replay:
     def kept(self, session: Attached, rows: Sequence[Kept], channel: str = "") -> bytes:
         """The bytes for lines out of the store, if all are of one ``channel``, for that."""
         network = session.place.log.network
-        isupport, elsewhere = session.place.state.isupport, (channel,) if channel else ()
+        nick, isupport = session.place.state.nick, session.place.state.isupport
+        elsewhere = (channel,) if channel else ()
         lines = []
         for row in rows:
             message = Message.parse(row.raw)
             if isupport.is_channel(row.target):
                 message = _in(message, row.target, isupport)
+            elif row.target:
+                message = _between(message, row.target, "", nick, isupport.fold)
             entry = Entry(
                 row.seq, row.time, message, Kind(row.kind), row.target, row.device, also=row.also or elsewhere
             )
@@ -162,13 +165,13 @@ def _in(message: Message, channel: str, isupport: ISupport) -> Message:
 def _between(message: Message, kept: str, other: str, mine: str, fold: Fold) -> Message:
     """A private line as if both had always had the nicks of now, so that it is shown in one window.
 
-    ``kept`` is the other's nick of then, ``other`` that of now.
+    ``kept`` is the other's nick of then, ``other`` that of now; "" leaves it as it was.
     """
     if message.command not in BETWEEN_TWO or not message.params:
         return message
     source = parse_source(message.source)
     by_me = fold(message.params[0]) == fold(kept)
-    speaker, target = (mine, other) if by_me else (other, mine)
+    speaker, target = (mine, other or message.params[0]) if by_me else (other or source.nick, mine)
     if (source.nick, message.params[0]) == (speaker, target):
         return message
     source = Source(speaker, source.user, source.host)

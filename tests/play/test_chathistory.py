@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from bouncer.irc.message import Message
+from bouncer.model.ports import History
 from tests.play.stage import Device, Stage, Upstream
 
 CAPS = "batch server-time message-tags draft/chathistory"
@@ -418,6 +421,64 @@ async def test_on_no_network_there_is_nothing(stage: Stage) -> None:
         lines = await ask(phone, "CHATHISTORY " + command)
         assert len(lines) == 2
         assert "BATCH +" in lines[0]
+
+
+async def test_a_channel_that_was_left_is_called_as_it_was_last(stage: Stage) -> None:
+    upstream, phone = await talked(stage, 1)
+    upstream.says(":alice!al@home.example PART #c", ":alice!al@home.example JOIN #C", "@msgid=x :bob!b@h PRIVMSG #C :x")
+    upstream.says(":alice!al@home.example PART #C")
+    phone.lines()
+    lines = await ask(phone, "CHATHISTORY LATEST #c * 9")
+    assert lines[0].endswith(" chathistory #C")
+    assert [line.partition(" PRIVMSG ")[2] for line in lines[1:-1]] == ["#c :0", "#C :x"]
+
+
+async def test_a_redaction_in_private_is_told_as_if_all_had_their_nicks_of_now(stage: Stage) -> None:
+    upstream = stage.connected()
+    upstream.says("@msgid=m1 :bob!b@h PRIVMSG alice :oops", ":bob!b@h REDACT alice m1 :sorry")
+    upstream.says(":alice!al@home.example NICK alicia")
+    phone = await stage.attached("alice@phone", FULL + " draft/message-redaction")
+    lines = await ask(phone, "CHATHISTORY LATEST bob * 9")
+    assert [line.partition(" :")[2] for line in lines[1:-1]] == ["bob!b@h REDACT alicia m1 sorry"]
+
+
+class Counting:
+    """A history that counts what it is asked."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self.asked: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.append(name)
+        return getattr(self._history, name)
+
+
+async def test_who_attaches_costs_the_same_few_questions_however_many_channels_there_are(stage: Stage) -> None:
+    upstream = stage.connected()
+    upstream.says(*(f":bob!b@h PRIVMSG #c{number} :hi" for number in range(50)))
+    (await stage.attached("alice@phone", "batch server-time")).leaves()
+    upstream.says(*(f":bob!b@h PRIVMSG #c{number} :hi" for number in range(50)))
+    await stage.settle()
+    stage.begin()
+    upstream = stage.upstream()
+    upstream.welcomes()
+    for number in range(50):
+        upstream.joins(f"#c{number}", "bob")
+    history: Any = Counting(stage.store)
+    stage.desk._history = stage.entrance._history = history
+    caps = "batch server-time draft/read-marker"
+    for login, expected in (
+        ("alice@phone", ["markers", "page"]),  # the first of all learns what was read
+        ("alice@phone", []),
+        ("alice@new", ["first_helping", "page"]),
+        ("alice@asks", ["first_helping"]),
+    ):
+        device = await stage.device(login, caps + (" draft/chathistory" if login == "alice@asks" else ""))
+        lines = await device.gets_soon()
+        assert sum("MARKREAD" in line for line in lines) == 50
+        assert history.asked == expected, login
+        history.asked.clear()
 
 
 async def test_history_outlives_the_process(stage: Stage) -> None:

@@ -256,6 +256,24 @@ async def test_answers_of_services_that_may_repeat_a_password_are_shown_and_not_
     ]
 
 
+async def test_private_lines_are_for_the_nick_of_now(stage: Stage) -> None:
+    upstream = stage.connected()
+    for device in ("phone", "desk"):
+        (await stage.attached(f"alice@{device}", "server-time")).leaves()
+    phone = await stage.attached("alice@phone", "server-time")
+    upstream.says(":Bob!b@h PRIVMSG alice :hi")
+    phone.says("PRIVMSG bob :hello there")
+    upstream.says(":alice!al@home.example NICK alicia")
+    await stage.settle()
+    stage.begin()
+    stage.upstream().welcomes("alicia")
+    lines = [line.partition(" ")[2] for line in await read(await stage.device("alice@desk", "server-time"))]
+    assert [line for line in lines if " PRIVMSG " in line] == [
+        ":Bob!b@h PRIVMSG alicia hi",
+        ":alicia!al@home.example PRIVMSG bob :hello there",
+    ]
+
+
 async def test_requests_of_programs_are_not_kept(stage: Stage) -> None:
     upstream = stage.connected()
     (await stage.attached("alice@desk")).leaves()
