@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bouncer.irc.casemap import DEFAULT_FOLD
-from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS
+from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS, Kind
 from bouncer.model.history import LINES_LIMIT, Mark, Range, Trace
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Page, Talk
@@ -35,6 +35,8 @@ _LINKS = packed(
     "SELECT l.seq, t.name FROM links AS l JOIN targets AS t ON t.id = l.target "
     "WHERE l.network = ? AND l.seq BETWEEN ? AND ? ORDER BY t.folded",
 )
+_NICKS = frozenset({Kind.NICK})
+_NICK = f"kind = {int(Kind.NICK)}"
 _OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
 # the mark below which lines are in the index
 UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
@@ -69,6 +71,12 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
     """The lines that the question asks for, in one picture of the database."""
     targets = target_ids(connection, question.network, question.targets)
     kinds = ",".join(str(int(kind)) for kind in question.kinds)
+    # changes of nick, few in a long conversation, have an index of their own; SQLite would not choose it
+    places, of_kinds = (
+        ("places AS each INDEXED BY nicks", _NICK)
+        if question.kinds == _NICKS
+        else ("places AS each", f"kind IN ({kinds})")
+    )
     limit = clamped(question.limit)
     if not targets or not kinds or not limit:
         return []
@@ -85,14 +93,14 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
     }
     bounds = (
         "time >= :after AND time <= :before AND (time, seq) > (:after, :after_seq) "
-        f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND seq > :above AND kind IN ({kinds})"
+        f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND seq > :above AND {of_kinds}"
     )
     if not question.imported:
         bounds += (
             f" AND (SELECT boot FROM messages AS m WHERE m.network = :network AND m.seq = each.seq) <> {PAST_BOOT}"
         )
     order = "ORDER BY time DESC, seq DESC LIMIT :limit" if question.newest else "ORDER BY time, seq LIMIT :limit"
-    from_index = "SELECT * FROM (SELECT time, seq FROM places AS each WHERE target = {} AND {} {})"
+    from_index = f"SELECT * FROM (SELECT time, seq FROM {places} WHERE target = {{}} AND {{}} {{}})"
     parts = [from_index.format(target, bounds, order) for target in targets]
     parts.append(
         f"SELECT time, seq FROM messages AS each WHERE network = :network AND seq > {UNINDEXED} AND {bounds} "
