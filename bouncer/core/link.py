@@ -272,7 +272,7 @@ class Link:
             if changes is not None:
                 changes(self, message)
         if self._taken_back:
-            self._take_back()
+            self._take_back(kept)
         if kept:
             self._archive.append(self.network.id, kept)
         if state.isupport.fold is not channels.fold:
@@ -308,12 +308,14 @@ class Link:
             ],
         )
 
-    def _take_back(self) -> None:
-        """The network has taken back what was said: in memory, and in the store, which lacks only this burst."""
+    def _take_back(self, kept: Sequence[Entry]) -> None:
+        """The network has taken back what was said: in memory, and in the store, which lacks only what is kept of this
+        burst."""
         fold = self.state.isupport.fold
         for msgid, target in self._taken_back.items():
             self._archive.redact(self.network.id, target, msgid)
-        self.log.redact({msgid: fold(target) for msgid, target in self._taken_back.items()}, fold)
+        stored = kept[0].seq - 1 if kept else self.log.seq
+        self.log.redact({msgid: fold(target) for msgid, target in self._taken_back.items()}, fold, stored)
         self._taken_back.clear()
 
     def _stamp(self, now: float) -> int:

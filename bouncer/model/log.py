@@ -119,17 +119,20 @@ class Log:
         self.seq += count
         return self.seq - count + 1
 
-    def redact(self, taken_back: Mapping[str, str], fold: Callable[[str], str]) -> None:
-        """Take back what lines in memory said: by their msgid of the network's, in which conversation (folded)."""
-        for entry in self._entries:
+    def redact(self, taken_back: Mapping[str, str], fold: Callable[[str], str], stored: int) -> None:
+        """Take back what lines in memory said: by their msgid of the network's, in which conversation (folded). Those
+        up to the number ``stored`` the store has been given, and takes back itself."""
+        for place, entry in enumerate(self._entries):
             message = entry.message
             if "msgid=" not in message.tagtext:
                 continue
             target = taken_back.get(message.tags.get("msgid", ""))
             if target is None or fold(entry.target) != target or entry.kind not in SAID_KINDS:
                 continue
-            entry.kind, entry.only = Kind.REDACTED, NOBODY  # first, so that no thread takes it for text any more
-            entry.message = redacted(message)
+            if entry.seq <= stored:  # that one is the store's thread's, and must not change under its hands
+                entry = Entry(entry.seq, entry.time, message, entry.kind, entry.target, entry.device, also=entry.also)
+                self._entries[place] = entry
+            entry.kind, entry.only, entry.message = Kind.REDACTED, NOBODY, redacted(message)
             self._bytes += len(entry.message.raw) - len(message.raw)
 
     def wake(self) -> None:

@@ -53,6 +53,18 @@ async def test_what_is_taken_back_is_found_no_more(place: Any, before: bool) -> 
     assert [line.seq for line in await place.store.page(Page(1, 0, 9, 9))] == [2, 3]
     assert await found(place, "unspeakable") == await found(place, "unspeak*") == []
     assert await found(place, "hello") == [3, 2]
+    place.store.expire(Expiry(1, "#a", upto=1))
+    await place.written()
+    assert await found(place, "hello") == [3, 2]
+    place.store.append(1, [text(4)])
+    await place.written()
+    assert await found(place, "hello") == [4, 3, 2]
+
+
+async def test_its_place_is_kept(place: Any) -> None:
+    place.store.append(1, [text(1), text(2)])
+    place.store.redact(1, "#a", "m1")
+    await place.written()
     assert await place.store.find(1, "m1") == Mark(1000, 1)
     (left,) = await lines(place, "#a", kinds=frozenset({Kind.REDACTED}))
     assert left.raw == b"@msgid=m1 :bob!b@host PRIVMSG #a :"
