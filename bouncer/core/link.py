@@ -44,6 +44,7 @@ DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that 
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 RENAME = Kind.RENAME
+GONE_LIMIT = 2000  # msgids of redactions in history; as many lines as one batch may have
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
 OUR_QUESTIONS = frozenset({"ISON", "NICK", "MONITOR", "JOIN"})
@@ -122,6 +123,7 @@ class Link:
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
         self._taken_back: dict[str, str] = {}  # by msgid: the conversation; of this burst
+        self._gone: set[str] = set()  # msgids of lines of the past that are not to be kept, should they come
         self.reconfigure(user, network)
 
     @property
@@ -284,6 +286,9 @@ class Link:
 
     def _read_past(self, message: Message, conversation: str, now: float) -> PastLine | None:
         """A line of history as it is kept, None if it is not: it changes nothing, and nobody is asked to act on it."""
+        if message.command == "REDACT":
+            self._redacted_then(message, conversation)
+            return None
         mine, screening = self.state.is_me(message.nick), self._screening
         line = past(self.state, message, conversation, int(now * 1000), now)
         if line is None or not screening.keeps(line.target) or (screening.ignores(message) and not mine):
@@ -292,6 +297,8 @@ class Link:
 
     def _insert(self, lines: Sequence[PastLine]) -> None:
         """Keep lines of the past, which have been missed by all devices, and show them to those who are here."""
+        if self._gone:
+            lines = [line for line in lines if Message.parse(line.raw).tags.get("msgid", "") not in self._gone]
         self._archive.append(self.network.id, [self.log.insert(line) for line in lines])
         self.log.wake()
 
@@ -314,8 +321,7 @@ class Link:
         fold = self.state.isupport.fold
         for msgid, target in self._taken_back.items():
             self._archive.redact(self.network.id, target, msgid)
-        stored = kept[0].seq - 1 if kept else self.log.seq
-        self.log.redact({msgid: fold(target) for msgid, target in self._taken_back.items()}, fold, stored)
+        self.log.redact({msgid: fold(target) for msgid, target in self._taken_back.items()}, fold, kept)
         self._taken_back.clear()
 
     def _stamp(self, now: float) -> int:
@@ -394,6 +400,16 @@ class Link:
         target, msgid = redacted_in(self.state, message), message.param(1)
         if target and msgid:
             self._taken_back[msgid] = target
+
+    def _redacted_then(self, message: Message, conversation: str) -> None:
+        """A REDACT of the past: of what is kept already, and of what comes with it and is not yet."""
+        msgid = message.param(1)
+        target = conversation or redacted_in(self.state, message)
+        if target and msgid:
+            self._archive.redact(self.network.id, target, msgid)
+            if len(self._gone) >= GONE_LIMIT:
+                self._gone.clear()
+            self._gone.add(msgid)
 
     def _renamed(self, message: Message) -> None:
         """RENAME. What holds for a channel holds for it under its new name."""

@@ -9,7 +9,7 @@ place is exact, and live as long as the process. Sequence numbers count kept lin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from bouncer.irc.message import Message
@@ -119,9 +119,9 @@ class Log:
         self.seq += count
         return self.seq - count + 1
 
-    def redact(self, taken_back: Mapping[str, str], fold: Callable[[str], str], stored: int) -> None:
-        """Take back what lines in memory said: by their msgid of the network's, in which conversation (folded). Those
-        up to the number ``stored`` the store has been given, and takes back itself."""
+    def redact(self, taken_back: Mapping[str, str], fold: Callable[[str], str], fresh: Sequence[Entry] = ()) -> None:
+        """Take back what lines in memory said: by their msgid of the network's, in which conversation (folded). All but
+        the ``fresh`` ones the store has been given, and takes back itself."""
         for place, entry in enumerate(self._entries):
             message = entry.message
             if "msgid=" not in message.tagtext:
@@ -129,7 +129,9 @@ class Log:
             target = taken_back.get(message.tags.get("msgid", ""))
             if target is None or fold(entry.target) != target or entry.kind not in SAID_KINDS:
                 continue
-            if entry.seq <= stored:  # that one is the store's thread's, and must not change under its hands
+            if all(
+                entry is not each for each in fresh
+            ):  # that one is the store's thread's, and must not change under its hands
                 entry = Entry(entry.seq, entry.time, message, entry.kind, entry.target, entry.device, also=entry.also)
                 self._entries[place] = entry
             entry.kind, entry.only, entry.message = Kind.REDACTED, NOBODY, redacted(message)

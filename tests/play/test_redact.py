@@ -111,6 +111,26 @@ async def test_a_msgid_of_another_conversation_takes_nothing_back(stage: Stage) 
     assert len(await ask(phone, "CHATHISTORY LATEST #c * 9")) == 2
 
 
+async def test_a_redaction_in_history_counts_too(stage: Stage) -> None:
+    upstream = await said(stage)
+    upstream.says(":irc.example CAP alice ACK :batch server-time")
+    upstream.says(
+        ":irc.example BATCH +1 chathistory #c",
+        "@batch=1;time=2023-11-14T22:00:00.000Z;msgid=h1 :bob!b@h PRIVMSG #c :secret",
+        "@batch=1;time=2023-11-14T22:00:01.000Z;msgid=h2 :bob!b@h PRIVMSG #c :known",
+        "@batch=1;time=2023-11-14T22:00:02.000Z :bob!b@h REDACT #c h1",
+        "@batch=1;time=2023-11-14T22:00:03.000Z :bob!b@h REDACT #c m1",
+        ":irc.example BATCH -1",
+    )
+    stage.timers.pass_by(10)
+    await stage.settle()
+    stage.timers.pass_by(10)
+    await stage.settle()
+    phone = await stage.attached("alice@phone", ASKS)
+    said_now = ["bob!b@h PRIVMSG #c :known", "bob!b@h PRIVMSG #c :fine"]
+    assert await ask(phone, "CHATHISTORY LATEST #c * 9") == said_now
+
+
 # --- a client's own
 
 

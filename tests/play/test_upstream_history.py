@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bouncer.downstream.chathistory import ALL_KINDS
 from bouncer.downstream.deliver import stamp
 from bouncer.irc.message import Message
-from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.entry import SHOWN_KINDS, TEXT_KINDS
 from bouncer.model.history import LAST_SEQ, Range
 from bouncer.model.ports import Kept
 from bouncer.upstream import batches
@@ -35,7 +34,7 @@ def said(seconds: float, text: str, msgid: str = "", target: str = "#c", by: str
 async def kept(stage: Stage, *targets: str) -> list[Kept]:
     await stage.settle()
     network = stage.upstream().link.network.id
-    return await stage.store.lines(Range(network, targets or ("#c",), LAST_SEQ, 10_000, kinds=ALL_KINDS))
+    return await stage.store.lines(Range(network, targets or ("#c",), LAST_SEQ, 10_000, kinds=SHOWN_KINDS))
 
 
 async def texts(stage: Stage, *targets: str) -> list[str]:

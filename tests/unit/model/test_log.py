@@ -68,13 +68,13 @@ def test_what_is_taken_back_is_gone_from_memory() -> None:
         log.append(Message.parse(raw.encode()), 0, Kind.PRIVMSG, "#C")
     log.append(Message.parse(b"@msgid=m1 :bob!b@h TOPIC #C :tea"), 0, Kind.TOPIC, "#C")
     given = log.slice(0, 4)[1]
-    log.redact({"m1": "#c", "m2": "#d", "": "#c"}, str.lower, 2)
+    log.redact({"m1": "#c", "m2": "#d", "": "#c"}, str.lower, log.slice(2, 3))
     assert given.kind is Kind.PRIVMSG  # the store may be writing it
     entries = log.slice(0, 4)
     assert [entry.kind for entry in entries] == [Kind.PRIVMSG, Kind.REDACTED, Kind.PRIVMSG, Kind.TOPIC]
     assert entries[1].message.raw == b"@msgid=m1 :bob!b@h PRIVMSG #C :"
     assert entries[1].only is not None
-    log.redact({"m2": "#c"}, str.lower, 2)
+    log.redact({"m2": "#c"}, str.lower, log.slice(2, 3))
     assert entries[2].kind is Kind.REDACTED  # and has not got this one yet
     reader.index = 4
     log.settle(4)
