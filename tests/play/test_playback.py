@@ -214,3 +214,20 @@ async def test_other_names_of_the_same_capabilities(stage: Stage) -> None:
     lines = await phone.gets_soon()
     assert "@batch=r1;time=2023-11-14T22:13:20.000Z :bob!b@h PRIVMSG #c :hi" in lines
     assert ":irc.example BATCH -r1" in lines
+
+
+async def test_what_is_said_in_private_on_one_device_is_seen_on_the_others(stage: Stage) -> None:
+    """With or without znc.in/self-message: clients that do not know it show such a line all the same, as they do on
+    networks that echo."""
+    upstream = stage.connected()
+    phone = await stage.attached("alice@phone")
+    knows, old = await stage.attached("alice@knows", "znc.in/self-message"), await stage.attached("alice@old")
+    echo = await stage.attached("alice@echo", "echo-message")
+    phone.says("PRIVMSG bob :hi there")
+    for device in (knows, old, echo):
+        device.gets(":alice!al@home.example PRIVMSG bob :hi there")
+    phone.gets_nothing()
+    echo.says("PRIVMSG bob :me too")
+    for device in (phone, knows, old, echo):
+        device.gets(":alice!al@home.example PRIVMSG bob :me too")
+    assert len(upstream.heard()) == 2
