@@ -54,7 +54,8 @@ async def test_what_is_taken_back_is_found_no_more(place: Any, before: bool) -> 
     assert await found(place, "unspeakable") == await found(place, "unspeak*") == []
     assert await found(place, "hello") == [3, 2]
     place.store.expire(Expiry(1, "#a", upto=1))
-    await place.written()
+    if not place.store.unindexed:
+        await place.store.expired()
     assert await found(place, "hello") == [3, 2]
     place.store.append(1, [text(4)])
     await place.written()
@@ -81,6 +82,8 @@ async def test_a_reaction_is_taken_back_and_what_is_gone_stays_gone(place: Any) 
     (left, _) = await lines(place, "#a")
     assert (left.kind, left.raw) == (Kind.REDACTED, b"@msgid=m1 :bob!b@host TAGMSG #a :")
     place.store.expire(Expiry(1, "#a", upto=1))
+    if not place.store.unindexed:
+        await place.store.expired()
     place.store.append(1, [text(3)])
     await place.written()
     assert await found(place, "hello") == [3, 2]
@@ -189,17 +192,9 @@ async def test_pages_may_have_other_kinds_and_say_where_else_they_belong(place: 
     assert [len(line.also) for line in page] == [0, 2, 0, 3, 0]
     assert set(page[3].also) == {"#b", "eve", "eva"}
     assert [line.seq for line in await place.store.page(Page(1, 1, 9, 2, LINKED_KINDS))] == [2, 4]
+    if place.store.unindexed:
+        return  # what follows is done once they are indexed
     place.store.expire(Expiry(1, "#b", upto=3))
-    place.store.append(1, [text(6, "#b")])
-    await place.written()
-
-    async def also() -> tuple[str, ...]:
-        (line,) = await place.store.page(Page(1, 1, 2, 9, EVERY))
-        names: tuple[str, ...] = line.also
-        return names
-
-    for _ in range(100):
-        if len(await also()) == 1:
-            break
-        await place.store.settled()
-    assert [name.lower() for name in await also()] == ["#a"]
+    await place.store.expired()
+    (line,) = await place.store.page(Page(1, 1, 2, 9, EVERY))
+    assert [name.lower() for name in line.also] == ["#a"]
