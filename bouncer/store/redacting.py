@@ -49,16 +49,16 @@ def redact(connection: sqlite3.Connection, indexer: Indexer, network: int, targe
         "target": found[0],
     }
     indexed, tail = (list(unpack(connection, statement, values)) for statement in (_INDEXED, _TAIL))
-    for seq, time, kind, raw in indexed:
+    for seq, _, kind, raw in indexed:
         row, line = row_of(network, int(seq)), bytes.fromhex(raw)
         before = document(said(line) if int(kind) in TEXT_KINDS else None, found[0], data, late=False)
         insert_documents(connection, [(row, before)], delete=True)  # a mark as late may stay: see `expiry`
         insert_documents(connection, [(row, document(None, found[0], data, late=False))])
-        connection.execute(
+    for seq, time, _, raw in indexed + tail:
+        connection.execute(  # there may be none yet
             "UPDATE places SET kind = ? WHERE target = ? AND time = ? AND seq = ?",
             (int(Kind.REDACTED), found[0], int(time), int(seq)),
         )
-    for seq, _, _, raw in indexed + tail:
         connection.execute(
             "UPDATE messages SET kind = ?, raw = ? WHERE network = ? AND seq = ?",
             (int(Kind.REDACTED), redacted(Message.parse(bytes.fromhex(raw))).raw, network, int(seq)),
