@@ -110,7 +110,7 @@ def _expire_network(connection: sqlite3.Connection, indexer: Indexer, expiry: Ex
         unpack(connection, _OF_NETWORK, {"network": network, "upto": upto, "before": before, "rows": EXPIRY_ROWS})
     )
     last = max((int(row[0]) for row in rows), default=0)
-    _unindex(connection, indexer, network, rows)
+    unindex(connection, indexer, network, rows)
     values = {
         "network": network,
         "last": last,
@@ -146,7 +146,7 @@ def _expire_late(connection: sqlite3.Connection, indexer: Indexer, expiry: Expir
     places = [(int(target), int(time), int(seq)) for target, time, seq in unpack(connection, _LATE, values)]
     seqs = sorted({seq for _, _, seq in places})
     rows = list(unpack(connection, _EACH, {"network": network, "seqs": f"[{','.join(map(str, seqs))}]"}))
-    _unindex(connection, indexer, network, rows)
+    unindex(connection, indexer, network, rows)
     connection.executemany("DELETE FROM messages WHERE network = ? AND seq = ?", [(network, seq) for seq in seqs])
     connection.executemany("DELETE FROM places WHERE target = ? AND time = ? AND seq = ?", places)
     connection.executemany("DELETE FROM links WHERE network = ? AND seq = ?", [(network, seq) for seq in seqs])
@@ -167,7 +167,7 @@ def _expire_target(connection: sqlite3.Connection, indexer: Indexer, expiry: Exp
     }
     rows = list(unpack(connection, _OF_TARGET, values))
     own = [row for row in rows if int(row[3]) == found[0]]  # of others, like a QUIT, only the link goes
-    _unindex(connection, indexer, expiry.network, own)
+    unindex(connection, indexer, expiry.network, own)
     connection.executemany(
         "DELETE FROM messages WHERE network = ? AND seq = ?", [(expiry.network, int(row[0])) for row in own]
     )
@@ -183,7 +183,8 @@ def _expire_target(connection: sqlite3.Connection, indexer: Indexer, expiry: Exp
     return len(rows) == EXPIRY_ROWS
 
 
-def _unindex(connection: sqlite3.Connection, indexer: Indexer, network: int, rows: Iterable[list[str]]) -> None:
+def unindex(connection: sqlite3.Connection, indexer: Indexer, network: int, rows: Iterable[list[str]]) -> None:
+    """Take lines out of the word index: by seq, time, kind, target, and in hexadecimal msgid and raw line."""
     mark = indexer.mark(network)
     documents = []
     unindexed = 0

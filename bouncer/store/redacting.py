@@ -8,26 +8,26 @@ from __future__ import annotations
 import sqlite3
 
 from bouncer.irc.message import Message
-from bouncer.model.entry import SAID_KINDS, TEXT_KINDS, Kind
+from bouncer.model.entry import SAID_KINDS, Kind
 from bouncer.model.redaction import redacted
 from bouncer.store.conversations import target_ids
-from bouncer.store.index_words import document, msgid_mark, query, row_of
+from bouncer.store.expiry import unindex
+from bouncer.store.index_words import msgid_mark, query, row_of
 from bouncer.store.indexer import Indexer, insert_documents
 from bouncer.store.packed import packed, unpack
 from bouncer.store.values import to_column
-from bouncer.store.words import said
 
 _KINDS = ",".join(str(int(kind)) for kind in sorted(SAID_KINDS | {Kind.REDACTED}))
-_COLUMNS = ("seq", "time", "kind", "hex(raw)")
+_COLUMNS = ("seq", "time", "kind", "target", "hex(msgid)", "hex(raw)")
 _INDEXED = packed(
     _COLUMNS,
-    "SELECT m.seq, m.time, m.kind, m.raw FROM words CROSS JOIN messages AS m "
+    "SELECT m.* FROM words CROSS JOIN messages AS m "
     "ON m.network = :network AND m.seq = words.rowid - :first WHERE words MATCH :query "
     f"AND words.rowid BETWEEN :first AND :last AND m.msgid = :msgid AND m.target = :target AND m.kind IN ({_KINDS})",
 )
 _TAIL = packed(
     _COLUMNS,
-    "SELECT seq, time, kind, raw FROM messages WHERE network = :network AND seq > :mark AND msgid = :msgid "
+    "SELECT * FROM messages WHERE network = :network AND seq > :mark AND msgid = :msgid "
     f"AND target = :target AND kind IN ({_KINDS})",
 )
 
@@ -49,12 +49,9 @@ def redact(connection: sqlite3.Connection, indexer: Indexer, network: int, targe
         "target": found[0],
     }
     indexed, tail = (list(unpack(connection, statement, values)) for statement in (_INDEXED, _TAIL))
-    for seq, _, kind, raw in indexed:
-        row, line = row_of(network, int(seq)), bytes.fromhex(raw)
-        before = document(said(line) if int(kind) in TEXT_KINDS else None, found[0], data, late=False)
-        insert_documents(connection, [(row, before)], delete=True)  # a mark as late may stay: see `expiry`
-        insert_documents(connection, [(row, document(None, found[0], data, late=False))])
-    for seq, time, _, raw in indexed + tail:
+    unindex(connection, indexer, network, indexed)
+    insert_documents(connection, [(row_of(network, int(row[0])), msgid_mark(data)) for row in indexed])
+    for seq, time, *_, raw in indexed + tail:
         connection.execute(  # there may be none yet
             "UPDATE places SET kind = ? WHERE target = ? AND time = ? AND seq = ?",
             (int(Kind.REDACTED), found[0], int(time), int(seq)),
