@@ -12,13 +12,16 @@ from bouncer.model.entry import Entry
 from bouncer.model.history import Expiry
 from bouncer.model.records import User
 
-Waiter = tuple[AbstractEventLoop, "Future[None]"]
+# who waits, and for which network's lines above all; 0: for everything
+Waiter = tuple[AbstractEventLoop, "Future[None]", int]
 
 
 class Batch:
     """The contents of one transaction."""
 
     __slots__ = (
+        "_earliest",
+        "_measured",
         "_size",
         "_sized",
         "expiries",
@@ -44,6 +47,8 @@ class Batch:
         self.finishers: list[Waiter] = []  # who waits until all is deleted that is to be
         self._size = 0
         self._sized = 0
+        self._earliest: dict[int, int] = {}
+        self._measured = 0
 
     @property
     def empty(self) -> bool:
@@ -57,6 +62,16 @@ class Batch:
             self._size = sum(len(entry.message.raw) for entries in self.lines.values() for entry in entries)
             self._sized = self.rows
         return self._size
+
+    @property
+    def earliest(self) -> dict[int, int]:
+        """The earliest time of a line, by network. Counted when asked, as the size is."""
+        if self._measured != self.rows:
+            self._earliest = {
+                network: min(entry.time for entry in entries) for network, entries in self.lines.items() if entries
+            }
+            self._measured = self.rows
+        return self._earliest
 
     @property
     def highest(self) -> dict[int, int]:
@@ -88,11 +103,30 @@ class Batch:
         for user_id in removed:
             self._add_user(user_id, None)
 
-    def add_waiter(self, loop: AbstractEventLoop, future: Future[None]) -> None:
-        self.waiters.append((loop, future))
+    def add_waiter(self, loop: AbstractEventLoop, future: Future[None], network: int) -> None:
+        self.waiters.append((loop, future, network))
+
+    def part(self, network: int) -> Batch:
+        """Take the lines of one network out, as a batch of their own."""
+        part = Batch()
+        part.add_lines(network, self.lines.pop(network))
+        self.rows -= part.rows
+        return part
+
+    def parts(self) -> list[Batch]:
+        """This batch as several that do not depend on each other, in the order in which they are to be written; itself
+        if it is one thing only. Who waits, waits for the settings."""
+        pieces = bool(self.users or self.expiries) + len(self.lines) + bool(self.positions) + bool(self.markers)
+        if pieces < 2:
+            return [self]
+        first, positions, markers = Batch(), Batch(), Batch()
+        first.users, first.expiries = self.users, self.expiries
+        first.waiters, first.finishers = self.waiters, self.finishers
+        positions.positions, markers.markers = self.positions, self.markers
+        return [first, *(self.part(network) for network in list(self.lines)), positions, markers]
 
     def add_finisher(self, loop: AbstractEventLoop, future: Future[None]) -> None:
-        self.finishers.append((loop, future))
+        self.finishers.append((loop, future, 0))
 
     def drop_lines(self) -> int:
         """Give up the lines; returns how many."""

@@ -25,6 +25,7 @@ from bouncer.store.migrations import migrate, read_scripts
 from bouncer.store.redacting import redact
 from bouncer.store.secrets import Box, Unreadable
 from bouncer.store.transaction import transaction
+from bouncer.store.writer import Damaged
 
 BUSY_TIMEOUT = 1.0  # seconds to wait for another program's lock (a backup, a look at the file) before it is a failure
 # After so many pages of the log, some 6 MiB, they are written back, in a portion of the index's work, so that no batch
@@ -61,13 +62,18 @@ _MEANINGS = {
 
 def explain(path: Path, error: Exception) -> str:
     """One clear sentence: the file, the problem, the fix."""
-    if isinstance(error, sqlite3.Error):
-        code = getattr(error, "sqlite_errorcode", None)  # absent if Python's module and not SQLite complains
-        if code is not None and code & 0xFF in _MEANINGS:
-            return f"the database {path} can't be used, for {_MEANINGS[code & 0xFF]}"
+    if isinstance(error, Damaged):
+        return str(error)
+    if isinstance(error, sqlite3.Error) and (meaning := _MEANINGS.get(_code(error))):
+        return f"the database {path} can't be used, for {meaning}"
     if isinstance(error, OSError) and error.strerror:
         return f"the database {path} can't be used: {error.strerror}"
     return f"the database {path} can't be used: {error}"
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 if Python's module and not SQLite complains."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -161,7 +167,7 @@ class Database:
             raise Unavailable(f"the secrets of {error} in the database {self.path} do not open") from error
 
     def commit(self, batch: Batch) -> None:
-        """Write a batch in one transaction."""
+        """Write a batch in one transaction. Raises Damaged if a part of the file is."""
         connection, now = self._connection, int(self._now())
         put, changed = lines.Put({}, 0), False
         try:
@@ -180,8 +186,10 @@ class Database:
                     lines.put_positions(connection, batch.positions, now)
                 if batch.markers:
                     lines.put_markers(connection, batch.markers)
-        except BaseException:
+        except BaseException as error:
             self._targets.forget()  # some may have been made by the transaction that is gone
+            if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_CORRUPT:
+                raise Damaged(explain(self.path, error)) from error
             raise
         self._log_pages += COMMIT_PAGES + batch.rows // LINES_PER_PAGE
         for network, entries in batch.lines.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
@@ -17,7 +18,7 @@ from bouncer.model.errors import Unavailable
 from bouncer.model.history import Expiry, Mark, Range, Search, Trace, Weight
 from bouncer.model.ports import Found, Kept, Page, Removed, Seen, Snapshot, Talk
 from bouncer.model.records import User
-from bouncer.store.writer import CLOSED, Failing, Writer
+from bouncer.store.writer import CLOSED, Behind, Failing, Writer
 
 READERS = 2  # a second one, so that one long page does not hold up everybody else's
 
@@ -140,8 +141,8 @@ class ThreadedStore:
         self._writer.listen(durable)
 
     def watch(self, failing: Failing) -> None:
-        """Have ``failing`` called on the loop: with a sentence when nothing could be stored for five seconds, with
-        None when it works again."""
+        """Have ``failing`` called on the loop: with a sentence when something could not be stored for five seconds, and
+        when that has become worse; with None when it works again."""
         self._writer.watch(failing)
 
     @property
@@ -156,8 +157,13 @@ class ThreadedStore:
 
     @property
     def failing(self) -> bool:
-        """As the port says: since a commit last worked, five seconds or more have passed."""
+        """As the port says: for five seconds or more, or because a part of what is stored is damaged."""
         return self._writer.failing
+
+    @property
+    def problem(self) -> str:
+        """Why not all can be stored, in a sentence; "" if it can."""
+        return self._writer.problem
 
     @property
     def dropped(self) -> int:
@@ -174,7 +180,8 @@ class ThreadedStore:
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """As the port says. Of the last ``lines`` text lines, those older than ``since`` are left out."""
-        await self._catch_up(network)
+        with suppress(Behind):  # of what is stored, then; the newest lines are given from memory
+            await self._catch_up(network)
         return await self._read(lambda reader: reader.first_helping(network, lines, since))
 
     async def devices(self, network: int) -> Mapping[str, Seen]:
@@ -185,13 +192,20 @@ class ThreadedStore:
     async def lines(self, question: Range) -> list[Kept]:
         """As the port says; lines that wait are committed first if they are asked for."""
         if question.upto > self._writer.kept(question.network):
-            await self._catch_up(question.network)
+            await self._catch_up_to(question.network, question.before.time if question.before else None)
         return await self._read(lambda reader: reader.lines(question))
 
     async def find(self, network: int, msgid: str) -> Mark | None:
         """As the port says; lines that wait are committed first."""
-        await self._catch_up(network)
-        return await self._read(lambda reader: reader.find(network, msgid))
+        behind: Behind | None = None
+        try:
+            await self._catch_up(network)
+        except Behind as error:
+            behind = error
+        found = await self._read(lambda reader: reader.find(network, msgid))
+        if found is None and behind is not None:
+            raise behind
+        return found
 
     async def known(self, network: int, traces: Sequence[Trace]) -> frozenset[int]:
         """As the port says; lines that wait are committed first."""
@@ -200,7 +214,7 @@ class ThreadedStore:
 
     async def targets(self, network: int, after: int, before: int, limit: int) -> list[Talk]:
         """As the port says; lines that wait are committed first."""
-        await self._catch_up(network)
+        await self._catch_up_to(network, before)
         return await self._read(lambda reader: reader.targets(network, after, before, limit))
 
     async def markers(self, network: int) -> Mapping[str, int]:
@@ -214,14 +228,25 @@ class ThreadedStore:
         return await self._read(lambda reader: reader.weigh(network, target, before, lines))
 
     async def search(self, question: Search) -> list[Found]:
-        """As the port says; lines that wait are committed first."""
+        """As the port says; lines that wait are committed first. While that can't be, what is stored is searched:
+        people have been told that the newest lines are not."""
         if any(self._writer.behind(network) for network in question.networks):
-            await self._writer.settled()
+            with suppress(Behind):
+                await self._writer.settled()
         return await self._read(lambda reader: reader.search(question))
 
     async def _catch_up(self, network: int) -> None:
         if self._writer.behind(network):
-            await self._writer.settled()
+            await self._writer.settled(network)
+
+    async def _catch_up_to(self, network: int, before: int | None) -> None:
+        """Have all lines of before that time (milliseconds; None: all) committed."""
+        try:
+            await self._catch_up(network)
+        except Behind as behind:
+            since = behind.since.get(network)
+            if since is not None and (before is None or before >= since):
+                raise
 
     async def _read(self, ask: Callable[[Reader], T]) -> T:
         if self._closed:

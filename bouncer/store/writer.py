@@ -16,6 +16,7 @@ from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 
 from bouncer.irc.framing import BODY_LIMIT, UPSTREAM_TAG_LIMIT
@@ -23,6 +24,7 @@ from bouncer.model.entry import Entry
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import Expiry
 from bouncer.model.records import User
+from bouncer.store.aside import Aside
 from bouncer.store.batch import Batch, Waiter
 from bouncer.store.indexer import INDEX_ROWS
 
@@ -40,6 +42,7 @@ _NEVER = 1 << 62  # more than can ever wait
 FOREVER = 1e6  # seconds
 
 CLOSED = "the store is closed; nothing more is written"
+OVERFLOW = "more lines wait for it than there is room for, and the oldest are given up"
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +50,25 @@ Durable = Callable[[Mapping[int, int]], None]
 Failing = Callable[[str | None], None]
 
 
+class Damaged(Exception):
+    """A batch can't be written because a part of what is stored is damaged. Parts of the batch may go elsewhere."""
+
+
+class Behind(Unavailable):
+    """What was put before can't be stored now. ``since``: the earliest times (milliseconds) of the lines that wait, by
+    network."""
+
+    def __init__(self, problem: str, since: Mapping[int, int]) -> None:
+        super().__init__(problem)
+        self.since = since
+
+
 class Backend(Protocol):
     """Where batches go. Used by the writing thread alone. Each may raise: then nothing of that call was done."""
 
     def commit(self, batch: Batch) -> None:
-        """Write a batch, so that it survives the end of this process."""
+        """Write a batch, so that it survives the end of this process. Raises Damaged if that is not for now, but for
+        good, and may be only for a part of it."""
 
     def sync(self) -> None:
         """Have what was committed survive a power cut."""
@@ -84,6 +101,7 @@ class Pace:
     told_after: float = 5.0  # no commit for so long is a failing store, not a slow one
     index: float = 2.0  # a line is indexed so long after it came, or at once if very many wait (design 3.1)
     index_again: float = 60.0  # after it failed; what is not indexed is found all the same
+    damage_again: float = 60.0  # what can't be written for damage is tried so often: somebody may have mended it
     expire: float = 3600.0  # removed things are looked for so often
     expire_more: float = 0.1  # between portions, so that they take a small share of the disk's time
 
@@ -133,6 +151,11 @@ class Writer:
         self._finishers: list[Waiter] = []  # told when nothing is left to delete
         self._failing_since: float | None = None
         self._told = False
+        self._reason = ""  # what was told
+        self._aside = Aside(BATCH_ROWS)
+        self._aside_at = inf
+        self._overflowed = False
+        self._said: str | None = None  # the last news of failing
         self._backoff = 0.0
         self._retry_at = 0.0
 
@@ -147,16 +170,22 @@ class Writer:
         self._loop = loop
 
     @property
+    def problem(self) -> str:
+        """The sentence that :meth:`watch` gave last; "" if all can be written."""
+        return self._said or ""
+
+    @property
     def failing(self) -> bool:
-        """True from the sentence that :meth:`watch` gives to the None that ends it."""
-        return self._told
+        """True from the first sentence that :meth:`watch` gives to the None that ends it."""
+        return self._said is not None
 
     def listen(self, durable: Durable) -> None:
         """Call ``durable({network: highest durable number})`` after each commit of lines."""
         self._on_durable = durable
 
     def watch(self, failing: Failing) -> None:
-        """Call ``failing(sentence)`` when nothing could be written for a while, ``failing(None)`` when it can again."""
+        """Call ``failing(sentence)`` when something could not be written for a while, and when that has become worse,
+        ``failing(None)`` when all can be written again."""
         self._on_failing = failing
 
     def append(self, network: int, entries: Sequence[Entry]) -> None:
@@ -186,20 +215,23 @@ class Writer:
         """Have settings written."""
         self._hand_over(1, (Batch.add_users, tuple(saved), tuple(removed)))
 
-    async def settled(self) -> None:
-        """Return when all that was put before is committed. Raises Unavailable while it can't be."""
-        await self._answered(Batch.add_waiter)
+    async def settled(self, network: int = 0) -> None:
+        """Return when all that was put before is committed. Raises Behind while it can't be.
+
+        Lines of a network whose place in the file is damaged are waited for only by who names that network.
+        """
+        await self._answered(Batch.add_waiter, network)
 
     async def expired(self) -> None:
         """Return when all is deleted that was to be. Raises Unavailable if it can't be."""
         await self._answered(Batch.add_finisher)
 
-    async def _answered(self, add: Callable[[Batch, AbstractEventLoop, Future[None]], None]) -> None:
+    async def _answered(self, add: Callable[..., None], *which: int) -> None:
         if self._closing:
             raise Unavailable(CLOSED)
         loop = get_running_loop()
         future: Future[None] = loop.create_future()
-        self._hand_over(1, (add, loop, future))
+        self._hand_over(1, (add, loop, future, *which))
         self._hurry = True
         self._woken.set()
         await future
@@ -250,16 +282,19 @@ class Writer:
             self._take()
             if self._batches and self._clock() >= self._retry_at:
                 self._commit()
+            elif self._told:
+                self._turn_away()  # at once: a client has questions one after the other, and its PING behind them
             self._tend()
         self._drain()
 
     def _drain(self) -> None:
         """The end: write what waits, unless the store fails."""
+        self._batches.extendleft(reversed(self._aside.release()))
         self._take()
         while self._batches and self._commit():
             self._take()
         self._take()  # the rest, now that it is known to fail
-        lost = sum(batch.rows for batch in self._batches)
+        lost = sum(batch.rows for batch in (*self._aside.batches, *self._batches))
         if lost:
             log.error("%d lines could not be stored", lost)
         for batch in self._batches:
@@ -279,6 +314,7 @@ class Writer:
             return
         if not self._queue:
             due = now + FOREVER if self._failing_since is not None else min(self._expire_at, self._index_at)
+            due = min(due, self._aside_at)
             if self._unsynced_since is not None:
                 due = min(due, self._unsynced_since + self._pace.sync)
             self._wait(1, max(0.0, due - now))
@@ -296,8 +332,9 @@ class Writer:
 
     def _room(self) -> int:
         """How much more may come before lines must be given up. At least a batch, to wake up for many at a time."""
-        lines = self._most_lines - sum(batch.rows for batch in self._batches)
-        size = self._most_bytes - sum(batch.size for batch in self._batches)
+        waiting = (*self._aside.batches, *self._batches)
+        lines = self._most_lines - sum(batch.rows for batch in waiting)
+        size = self._most_bytes - sum(batch.size for batch in waiting)
         return max(BATCH_ROWS, min(lines, size // _LONGEST_LINE))
 
     def _take(self) -> None:
@@ -313,29 +350,44 @@ class Writer:
             add, *arguments = self._queue.popleft()
             add(self._batches[-1], *arguments)
             self._taken += len(arguments[1]) if add is Batch.add_lines else 1
-        if failing:
+        if failing or self._aside.problem:
             self._give_up_oldest()
 
     def _give_up_oldest(self) -> None:
-        lines = sum(batch.rows for batch in self._batches)
-        size = sum(batch.size for batch in self._batches)
-        while len(self._batches) > 1 and (lines > self._most_lines or size > self._most_bytes):
-            oldest = self._batches.popleft()
+        """Keep to the limits of what waits. What is aside goes first: it has waited for longest."""
+        waiting = (*self._aside.batches, *self._batches)
+        lines = sum(batch.rows for batch in waiting)
+        size = sum(batch.size for batch in waiting)
+        while lines > self._most_lines or size > self._most_bytes:
+            oldest = self._aside.give_up_oldest()
+            if oldest is None:
+                if len(self._batches) < 2:
+                    return
+                oldest = self._batches.popleft()
             size -= oldest.size
             dropped = oldest.drop_lines()
             lines -= dropped
             self._dropped += dropped
             self._done += dropped
-            self._batches[0].follow(oldest)
-            log.error("%d lines given up: the store has failed for too long", dropped)
+            if not oldest.empty or oldest.waiters or oldest.finishers:
+                self._batches[0].follow(oldest)
+            if not self._overflowed:
+                self._overflowed = True
+                log.error("lines are given up: the store has failed for too long")
+                self._say()
 
     def _commit(self) -> bool:
         """Write the oldest batch. False if that failed: then it stays the oldest."""
         now = self._clock()
         batch = self._batches[0]
+        if self._aside.problem:
+            self._aside.join(batch)
         if not batch.empty:
             try:
                 self._backend.commit(batch)
+            except Damaged as error:
+                self._go_around(batch, self._backend.explain(error))
+                return True
             except Exception as error:  # whatever it is, this thread goes on and the batch is kept
                 self._failed(error, now)
                 return False
@@ -355,12 +407,66 @@ class Writer:
             if not self._index_fails:
                 urgent = self._backend.unindexed >= INDEX_ROWS
                 self._index_at = min(self._index_at, now + (0.0 if urgent else self._pace.index))
-        _answer(batch.waiters, None)
+        if batch.waiters:
+            self._let_go(batch.waiters)
+        if self._aside.problem and not self._batches and self._aside.empty:
+            self._aside.problem = ""
+            self._say()
         return True
+
+    def _go_around(self, batch: Batch, problem: str) -> None:
+        """A batch has met damage: write those of its parts that can be written, and keep the others aside."""
+        if not self._sync_fails:
+            self._worked()
+        self._batches.popleft()
+        parts = batch.parts()
+        if len(parts) > 1:
+            self._batches.extendleft(reversed(parts))
+            return
+        if not self._aside.problem:
+            log.error("%s", problem)
+        self._aside_at = min(self._aside_at, self._clock() + self._pace.damage_again)
+        waiters, batch.waiters = batch.waiters, []
+        self._finishers += batch.finishers
+        batch.finishers = []
+        settings = bool(batch.users)
+        self._aside.put(batch, problem)
+        if settings:
+            _answer(waiters, problem, self._waiting_since())
+        else:
+            self._let_go(waiters)
+        self._give_up_oldest()
+        self._say()
+
+    def _let_go(self, waiters: Sequence[Waiter]) -> None:
+        """All that these waited for is stored, but for what is aside."""
+        aside = [waiter for waiter in waiters if waiter[2] in self._aside]
+        if aside:
+            _answer(aside, self._aside.problem, self._waiting_since())
+        _answer([waiter for waiter in waiters if waiter[2] not in self._aside], None)
+
+    def _turn_away(self) -> None:
+        """Tell all who wait that it will take time."""
+        waiters = [waiter for batch in self._batches for waiter in (*batch.waiters, *batch.finishers)]
+        if waiters:
+            _answer(waiters, self._reason, self._waiting_since())
+            for batch in self._batches:
+                batch.waiters, batch.finishers = [], []
+
+    def _waiting_since(self) -> dict[int, int]:
+        """The earliest times of the lines that wait, by network."""
+        since: dict[int, int] = {}
+        for batch in (*self._aside.batches, *self._batches):
+            for network, first in batch.earliest.items():
+                since[network] = min(first, since.get(network, first))
+        return since
 
     def _tend(self) -> None:
         """Do what is due beside writing."""
         now = self._clock()
+        if now >= self._aside_at and not self._batches:
+            self._aside_at = inf
+            self._batches.extend((*self._aside.release(), Batch()))  # what comes now is not to share their fate
         if self._unsynced_since is not None and now - self._unsynced_since >= self._pace.sync:
             self._sync(now)
         if now >= self._index_at and self._failing_since is None:
@@ -416,40 +522,51 @@ class Writer:
         if not self._told:
             if now >= told_at:
                 self._told = True
-                log.error("nothing was stored for %.0f s: %s", pace.told_after, self._backend.explain(error))
-                self._tell(self._on_failing, self._backend.explain(error))
+                self._reason = self._backend.explain(error)
+                log.error("nothing was stored for %.0f s: %s", pace.told_after, self._reason)
+                self._say()
             else:
                 self._retry_at = min(self._retry_at, told_at)
         if self._told:
-            for batch in self._batches:
-                _answer(batch.waiters + batch.finishers, self._backend.explain(error))
-                batch.waiters, batch.finishers = [], []
+            self._turn_away()
 
     def _worked(self) -> None:
         self._backoff = self._retry_at = 0.0
         self._failing_since = None
         if self._told:
             self._told = False
-            log.info("the store works again")
-            self._tell(self._on_failing, None)
+            self._say()
+
+    def _say(self) -> None:
+        """Give the news, if there are any."""
+        problem = (self._reason if self._told else "") or self._aside.problem
+        if problem and self._overflowed:
+            problem = f"{problem}; {OVERFLOW}"
+        if not problem:
+            self._overflowed = False
+        if (problem or None) != self._said:
+            self._said = problem or None
+            if not problem:
+                log.info("the store works again")
+            self._tell(self._on_failing, self._said)
 
     def _tell(self, listener: Callable[[Any], None] | None, news: object) -> None:
         if listener is not None and self._loop is not None:
             _call(self._loop, listener, news)
 
 
-def _answer(waiters: Sequence[tuple[AbstractEventLoop, Future[None]]], problem: str | None) -> None:
-    for loop, future in waiters:
-        _call(loop, _finish, future, problem)
+def _answer(waiters: Sequence[Waiter], problem: str | None, since: Mapping[int, int] | None = None) -> None:
+    for loop, future, _ in waiters:
+        _call(loop, _finish, future, problem, since or {})
 
 
-def _finish(future: Future[None], problem: str | None) -> None:
+def _finish(future: Future[None], problem: str | None, since: Mapping[int, int]) -> None:
     if future.done():  # whoever waited was cancelled
         return
     if problem is None:
         future.set_result(None)
     else:
-        future.set_exception(Unavailable(problem))
+        future.set_exception(Behind(problem, since))
 
 
 def _call(loop: AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,16 @@ from bouncer.model.errors import Unavailable
 from bouncer.model.records import User
 from bouncer.store.batch import Batch
 from bouncer.store.indexer import INDEX_ROWS
-from bouncer.store.writer import BATCH_ROWS, UNDURABLE_BYTES, UNDURABLE_LINES, Pace, Writer
+from bouncer.store.writer import (
+    BATCH_ROWS,
+    OVERFLOW,
+    UNDURABLE_BYTES,
+    UNDURABLE_LINES,
+    Behind,
+    Damaged,
+    Pace,
+    Writer,
+)
 
 # nothing here waits for a time: either it comes at once, or it must be asked for
 PROMPT = Pace(gather=0.0, sync=0.0, first_retry=0.001, longest_retry=0.001, told_after=0.0)
@@ -26,6 +36,7 @@ class Disk:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
         self.problem: Exception | None = None
+        self.damaged: set[object] = set()  # networks whose lines, and kinds of other things, that can't be written
         self.sync_problem: Exception | None = None
         self.attempts = 0
         self.syncs = 0
@@ -45,6 +56,8 @@ class Disk:
         self.attempted()
         if self.problem is not None:
             raise self.problem
+        if self.damaged & {*batch.lines, *(kind for kind in ("users", "positions") if getattr(batch, kind))}:
+            raise Damaged("it is damaged")
         self.batches.append(batch)
         self.unindexed += batch.rows
 
@@ -202,6 +215,7 @@ async def test_even_a_mistake_of_ours_does_not_end_the_thread(make: Make) -> Non
     writer.append(1, lines(1))
     assert await news.failing.get() == "the disk says a bug"
     disk.problem = None
+    assert await news.failing.get() is None
     await writer.settled()
     assert disk.seqs == [1]
 
@@ -259,8 +273,10 @@ async def test_beyond_the_limits_the_oldest_lines_are_given_up(make: Make, limit
     for start in range(1, 10_001, 100):
         writer.append(1, lines(*range(start, start + 100), size=size))
     assert await news.failing.get() == "the disk says no"
+    assert await news.failing.get() == f"the disk says no; {OVERFLOW}"
     with pytest.raises(Unavailable):
         await writer.settled()  # all that was put has been taken in
+    assert news.failing.empty()  # told once
     assert writer.undurable <= 4000
     assert writer.dropped == 10_000 - writer.undurable
     disk.problem = None
@@ -270,6 +286,77 @@ async def test_beyond_the_limits_the_oldest_lines_are_given_up(make: Make, limit
     assert [list(batch.users) for batch in disk.batches if batch.users] == [[1]]
     assert [batch.positions for batch in disk.batches if batch.positions] == [{(1, "phone"): 7}]
     assert writer.undurable == 0
+
+
+async def test_a_damaged_network_is_in_nobodys_way(make: Make) -> None:
+    writer, disk, news = make()
+    disk.damaged = {1}
+    writer.append(1, lines(1))
+    writer.append(2, lines(1))
+    writer.put_users([User(id=1, name="alice")], [])
+    writer.put_position(2, "phone", 1)
+    await writer.settled()
+    assert await news.failing.get() == "the disk says it is damaged"
+    assert writer.failing
+    writer.append(1, lines(2))
+    writer.append(2, lines(2))
+    await writer.settled()
+    assert (writer.kept(1), writer.kept(2), writer.undurable) == (0, 2, 2)
+    await writer.settled(2)
+    with pytest.raises(Behind) as behind:
+        await writer.settled(1)
+    assert behind.value.since == {1: 0}
+    assert [list(batch.users) for batch in disk.batches if batch.users] == [[1]]
+    assert [batch.positions for batch in disk.batches if batch.positions] == [{(2, "phone"): 1}]
+    assert news.failing.empty()
+
+
+async def test_what_is_aside_is_written_in_order_when_the_damage_is_mended(make: Make) -> None:
+    writer, disk, news = make(replace(PROMPT, damage_again=0.0))
+    disk.damaged = {1, "users"}
+    writer.append(1, lines(1))
+    writer.append(1, lines(2))
+    for name in ("alice", "alicia"):
+        writer.put_users([User(id=1, name=name)], [])
+        with pytest.raises(Unavailable):  # nobody is told that settings are kept which are not
+            await writer.settled()
+    assert await news.failing.get() == "the disk says it is damaged"
+    for _ in range(3):  # it is tried again and again, and that is no news
+        await writer.settled()
+    assert news.failing.empty()
+    writer.append(1, lines(3))
+    disk.damaged = set()
+    assert await news.failing.get() is None
+    await writer.settled()
+    assert [seq for batch in disk.batches for entry in batch.lines.get(1, ()) for seq in [entry.seq]] == [1, 2, 3]
+    users = [user for batch in disk.batches for versions in batch.users.values() for user in versions if user]
+    assert users[-1].name == "alicia"
+    assert (writer.undurable, writer.failing) == (0, False)
+
+
+async def test_what_is_aside_has_a_limit(make: Make) -> None:
+    writer, disk, news = make(lines=4000)
+    disk.damaged = {1}
+    for start in range(1, 10_001, 100):
+        writer.append(1, lines(*range(start, start + 100)))
+        writer.append(2, lines(*range(start, start + 100)))
+    assert await news.failing.get() == "the disk says it is damaged"
+    assert await news.failing.get() == f"the disk says it is damaged; {OVERFLOW}"
+    await writer.settled()
+    await writer.settled()
+    assert writer.undurable <= 4000
+    assert writer.kept(2) == 10_000
+    assert writer.dropped == 10_000 - writer.undurable
+
+
+async def test_close_tells_what_was_aside(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    writer, disk, _ = make(PATIENT)
+    disk.damaged = {1}
+    writer.append(1, lines(1, 2, 3))
+    writer.append(2, lines(1))
+    writer.close()
+    assert "3 lines could not be stored" in caplog.text
+    assert disk.seqs == [1]
 
 
 async def test_positions_do_not_pile_up_while_the_store_fails(make: Make) -> None:
