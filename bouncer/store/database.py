@@ -60,12 +60,35 @@ _MEANINGS = {
 }
 
 
+# What SQLite may say of the whole file and another time not. Anything else is about what is at some place of it, or
+# about what is to be written: the same will come of it again, and must be in nobody's way.
+_PASSING = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+}
+# What Python says where rows are not what we have written, for damaged bytes are rows too.
+ODD_ROWS = (ValueError, TypeError, LookupError, AttributeError)
+
+
+def _passes(error: Exception) -> bool:
+    return (isinstance(error, sqlite3.Error) and _code(error) in _PASSING) or isinstance(error, OSError | MemoryError)
+
+
 def explain(path: Path, error: Exception) -> str:
     """One clear sentence: the file, the problem, the fix."""
     if isinstance(error, Damaged):
         return str(error)
     if isinstance(error, sqlite3.Error) and (meaning := _MEANINGS.get(_code(error))):
         return f"the database {path} can't be used, for {meaning}"
+    if isinstance(error, ODD_ROWS):
+        return f"the database {path} can't be used, for {_MEANINGS[sqlite3.SQLITE_CORRUPT]}"
     if isinstance(error, OSError) and error.strerror:
         return f"the database {path} can't be used: {error.strerror}"
     return f"the database {path} can't be used: {error}"
@@ -104,7 +127,7 @@ class Database:
         self._indexer = Indexer(self._connection)
         try:
             self._prepare()
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, *ODD_ROWS) as error:
             self._connection.close()
             raise Refused(explain(path, error)) from error
         except BaseException:
@@ -155,7 +178,7 @@ class Database:
             raise Refused(
                 f"the database {self.path} is damaged: the secrets of {error} do not open; put back a backup of it"
             ) from error
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, *ODD_ROWS) as error:
             raise Refused(explain(self.path, error)) from error
         return Snapshot(users, heads, next_user, next_network, self._boot)
 
@@ -188,7 +211,7 @@ class Database:
                     lines.put_markers(connection, batch.markers)
         except BaseException as error:
             self._targets.forget()  # some may have been made by the transaction that is gone
-            if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_CORRUPT:
+            if isinstance(error, Exception) and not _passes(error):
                 raise Damaged(explain(self.path, error)) from error
             raise
         self._log_pages += COMMIT_PAGES + batch.rows // LINES_PER_PAGE

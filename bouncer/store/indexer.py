@@ -36,6 +36,9 @@ LINES_PER_PAGE = 5
 DOCUMENTS_PER_PAGE = 8
 MERGED_PAGES = 4
 LONG_AGO = -(1 << 62)  # before every time
+# How often a damaged index is made anew in one life: it costs 8 us a line. What is damaged again and again has another
+# cause than an index can mend.
+MADE_ANEW_LIMIT = 3
 MILESTONE_ROWS = 1000  # a question for a time looks at so many lines beyond its bounds
 
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
@@ -103,6 +106,7 @@ class Indexer:
         self._lines = 0
         self.at_work = False  # in the middle of a round: more should be done soon
         self._due = 0  # lines to be indexed in this round of steps; what comes meanwhile waits until they are many
+        self._made_anew = 0
         self._merging = True  # an earlier life may have left something to merge
 
     @property
@@ -193,8 +197,9 @@ class Indexer:
         try:
             written = self._step()
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB:
+            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB or self._made_anew >= MADE_ANEW_LIMIT:
                 raise
+            self._made_anew += 1
             log.error("the word index is damaged, and is made anew")
             self._make_anew()
             written, self._due = 0, self._lines

@@ -15,7 +15,7 @@ from bouncer.model.errors import Refused, Unavailable
 from bouncer.model.history import Mark, Range, Search, Trace, Weight
 from bouncer.model.ports import Found, Kept, Page, Removed, Seen, Talk
 from bouncer.store.conversations import read_known, read_lines, read_markers, read_page, read_place, read_targets
-from bouncer.store.database import Database, connect, explain
+from bouncer.store.database import ODD_ROWS, Database, connect, explain
 from bouncer.store.expiry import read_weight
 from bouncer.store.finding import read_search
 from bouncer.store.lines import read_devices, read_first_helping
@@ -75,7 +75,7 @@ class FileReader:
         try:
             with transaction(self._connection, "DEFERRED"):  # the index and what is not in it yet belong together
                 return ask(self._connection)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *ODD_ROWS) as error:
             raise Unavailable(explain(self._database.path, error)) from error
 
 
