@@ -294,6 +294,8 @@ class Entrance:
         else:
             account.lobby.attach(session, [network.name for network in account.user.networks])
         account.greet(session)
+        if self._house.trouble:
+            session.reply(note(session.nick, self._house.trouble))
         visit.let_in(session)
         logger.info("%s attached from %s", account.user.name, arrival.address)
 

@@ -18,8 +18,9 @@ from bouncer.app.config import Config, load_config
 from bouncer.app.greeting import first_start, started
 from bouncer.app.home import Home, HomeLock
 from bouncer.app.passwords import generated_password
+from bouncer.app.storenews import StoreNews
 from bouncer.app.wire import Bouncer, assemble, open_store
-from bouncer.model.errors import Refused
+from bouncer.model.errors import Refused, Unavailable
 from bouncer.model.records import User
 from bouncer.net.proxies import Proxies
 from bouncer.operations.context import MACHINE
@@ -45,7 +46,7 @@ def run(home: Home) -> int:
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_live(home))
-    except Refused as refusal:
+    except (Refused, Unavailable) as refusal:
         print(refusal, file=sys.stderr)
         return 1
     return 0
@@ -72,7 +73,7 @@ async def _live(home: Home) -> None:
         ending.callback(store.close)
         bouncer = assemble(home, config, store)
         ending.callback(bouncer.passwords.close)
-        store.watch(lambda reason: _store_state(bouncer, reason))
+        store.watch(StoreNews(bouncer.house, lambda: store.dropped))
         ending.push_async_callback(bouncer.desk.close)
         ending.push_async_callback(bouncer.listeners.close, FAREWELL)
         if bouncer.ident is not None:
@@ -165,11 +166,3 @@ async def _relisten(bouncer: Bouncer, config: Config) -> None:
     bouncer.listeners.proxies, bouncer.listeners.origins = Proxies(config.trusted_proxies), config.origins
     bouncer.pacing.pace = config.upstream.pace or None
     logger.info("settings read again; listening on %s", ", ".join(bouncer.listeners.addresses))
-
-
-def _store_state(bouncer: Bouncer, reason: str | None) -> None:
-    """The store has begun to fail, or works again: tell the admins and whoever is attached."""
-    text = f"History can't be stored: {reason}. Text goes on." if reason else "History is stored again."
-    (logger.error if reason else logger.info)("%s", text)
-    for link in bouncer.house.links():
-        link.tell(text)

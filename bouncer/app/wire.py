@@ -96,7 +96,8 @@ def assemble(home: Home, config: Config, store: Store) -> Bouncer:
         """What the process knows of itself."""
 
         def facts(self) -> Facts:
-            return Facts(__version__, True, started, listeners.addresses, store.undurable, store.unindexed)
+            waiting = store.undurable, store.unindexed
+            return Facts(__version__, True, started, listeners.addresses, *waiting, store.problem, store.dropped)
 
     def context(actor: Actor) -> Context:
         return Context(house, store, passwords, certs, upstreams, Process(), actor, time.time(), store, store)

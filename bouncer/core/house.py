@@ -12,6 +12,7 @@ from typing import Protocol
 from bouncer.core.account import Account
 from bouncer.core.link import Link
 from bouncer.core.lobby import Lobby
+from bouncer.downstream.welcome import note
 from bouncer.model.log import Log, message_ids
 from bouncer.model.ports import Archive, Head, Records, Snapshot, Timers
 from bouncer.model.questions import Recall, unanswered
@@ -54,6 +55,7 @@ class House:
     ) -> None:
         self.accounts: dict[str, Account] = {}
         self.changes = 0  # how often settings were changed by a command or a file
+        self.trouble = ""  # what each client is told that comes in
         self._links: dict[int, Link] = {}  # of all accounts, by network id
         self._heads = dict(snapshot.heads)
         self._boot = snapshot.boot
@@ -94,6 +96,14 @@ class House:
     def links(self) -> list[Link]:
         """All links of all accounts."""
         return list(self._links.values())
+
+    def announce(self, text: str, *, lasting: bool = False) -> None:
+        """Tell all attached clients; if it is ``lasting``, also those who come in before the next announcement."""
+        self.trouble = text if lasting else ""
+        for account in self.accounts.values():
+            account.lobby.publish([note(account.lobby.state.nick, text)])
+            for link in account.links.values():
+                link.tell(text)
 
     def replace(self, user: User) -> None:
         """Let a user be as given: new, or in place of the one with that id. Links follow the networks by their ids."""

@@ -81,6 +81,8 @@ class Facts:
     listeners: tuple[str, ...] = ()
     undurable: int = 0  # lines not yet committed
     unindexed: int = 0  # lines not yet in the search index
+    problem: str = ""  # why lines can't be stored, "" if they can
+    lost: int = 0  # lines given up since the start, because they could not be stored for too long
 
 
 class Process(Protocol):

@@ -30,9 +30,11 @@ async def status(context: Context, call: Call) -> Result:
         "listeners": list(facts.listeners),
         "undurable": facts.undurable,
         "unindexed": facts.unindexed,
+        "store_problem": facts.problem,
+        "lost": facts.lost,
         "users": [user_state(context, user) for user in users],
     }
-    lines = [_process_line(facts, context.now)]
+    lines = [_process_line(facts, context.now), *_store_lines(facts)]
     all_of_them = bool(call.target.user) or sum(len(user.networks) for user in users) <= EACH_LIMIT
     for state in data["users"]:
         lines += _user_lines(state, context.now, all_of_them)
@@ -139,6 +141,13 @@ def _process_line(facts: Facts, now: float) -> str:
     waiting = [f"{number(facts.undurable, 'line')} to be stored"] if facts.undurable else []
     waiting += [f"{number(facts.unindexed, 'line')} to be indexed"] if facts.unindexed else []
     return f"{text}; {', '.join(waiting)}" if waiting else text
+
+
+def _store_lines(facts: Facts) -> list[str]:
+    lines = [f"history can't be stored: {facts.problem}"] if facts.problem else []
+    if facts.lost:
+        lines.append(f"{number(facts.lost, 'line')} of history lost since the start, for want of a store that works")
+    return lines
 
 
 def _devices_text(devices: list[dict[str, Any]]) -> str:

@@ -41,6 +41,9 @@ LONG_AGO = -(1 << 62)  # before every time
 MADE_ANEW_LIMIT = 3
 MILESTONE_ROWS = 1000  # a question for a time looks at so many lines beyond its bounds
 
+# What SQLite says of a damaged word index: also, as FTS5 does, that its version is wrong, or that a row is in it already.
+_DAMAGED_WORDS = {sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}
+
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
 _COLUMNS = ("seq", "time", "kind", "target", "hex(msgid)", "hex(raw)")
 _READ = packed(
@@ -197,7 +200,8 @@ class Indexer:
         try:
             written = self._step()
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_CORRUPT_VTAB or self._made_anew >= MADE_ANEW_LIMIT:
+            damaged = error.sqlite_errorcode in _DAMAGED_WORDS
+            if not damaged or self._made_anew >= MADE_ANEW_LIMIT:
                 raise
             self._made_anew += 1
             log.error("the word index is damaged, and is made anew")

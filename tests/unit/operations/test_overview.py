@@ -26,6 +26,16 @@ async def test_status_tells_of_the_process_and_every_network(stocked: Bench) -> 
     assert result.data["users"][0]["networks"][0]["next_try"] == 1_700_000_030.0
 
 
+async def test_status_tells_why_lines_are_not_stored_and_how_many_are_lost(stocked: Bench) -> None:
+    stocked.known = replace(stocked.known, undurable=3, problem="the disk is full: make room there", lost=1)
+    result = await stocked.do("status")
+    assert result.lines[1:3] == (
+        "history can't be stored: the disk is full: make room there",
+        "1 line of history lost since the start, for want of a store that works",
+    )
+    assert (result.data["store_problem"], result.data["lost"]) == ("the disk is full: make room there", 1)
+
+
 async def test_of_many_networks_those_that_are_connected_are_counted(stocked: Bench) -> None:
     for number in range(EACH_LIMIT):
         await stocked.do(f"network create bob/net{number} servers=ircs://irc.example.org")

@@ -18,6 +18,7 @@ from bouncer.store.batch import Batch
 from bouncer.store.conversations import read_lines
 from bouncer.store.database import Database, connect
 from bouncer.store.finding import read_search
+from bouncer.store.indexer import MADE_ANEW_LIMIT
 from bouncer.store.secrets import KEY_SIZE, Box
 from bouncer.store.sqlite import Store
 
@@ -186,6 +187,25 @@ def test_a_damaged_word_index_is_made_anew(base: Base, caplog: pytest.LogCapture
     assert base.database.unindexed == 0
     assert base.found("word") == base.lines()[::-1]
     assert base.found("w77") == [77]
+
+
+def test_an_index_that_is_damaged_again_and_again_is_left_alone(base: Base, caplog: pytest.LogCaptureFixture) -> None:
+    base.put(1, 1, 400)
+    base.index()
+
+    def damage_and_index(time: int) -> None:
+        base.execute("UPDATE words_data SET block = x'ffffffffffffffffffff' WHERE id = 10")
+        base.put(1, 1000 * time, 1000 * time + 500)
+        base.index()
+
+    for time in range(1, MADE_ANEW_LIMIT + 1):
+        damage_and_index(time)
+        assert caplog.text.count("made anew") == time
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        damage_and_index(MADE_ANEW_LIMIT + 1)
+    with pytest.raises(sqlite3.DatabaseError, match="malformed"):
+        base.index()
+    assert caplog.text.count("made anew") == MADE_ANEW_LIMIT
 
 
 def test_a_transaction_that_fails_is_tried_again(base: Base) -> None:
