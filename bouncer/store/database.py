@@ -28,6 +28,7 @@ from bouncer.store.transaction import transaction
 from bouncer.store.writer import Damaged
 
 BUSY_TIMEOUT = 1.0  # seconds to wait for another program's lock (a backup, a look at the file) before it is a failure
+LOCKED_TIMEOUT = 0.05  # likewise, once it has been: questions wait meanwhile, and the next try comes soon
 # After so many pages of the log, some 6 MiB, they are written back, in a portion of the index's work, so that no batch
 # of lines waits for the disk and for something else as well. Twice as many cost as much, and hold up twice as long.
 CHECKPOINT_PAGES = 1500
@@ -113,6 +114,7 @@ class Database:
         self._box = box
         self._now = now
         self._boot = 0
+        self._lock_wait = BUSY_TIMEOUT
         self._targets = lines.Targets()
         self._log_pages = 0  # about so many are in the log
         self._expiries: list[Expiry] = []  # what lines to delete, the first first
@@ -213,8 +215,11 @@ class Database:
             self._targets.forget()  # some may have been made by the transaction that is gone
             if isinstance(error, Exception) and not _passes(error):
                 raise Damaged(explain(self.path, error)) from error
+            if isinstance(error, sqlite3.Error) and _code(error) == sqlite3.SQLITE_BUSY:
+                self._wait_for_locks(min(LOCKED_TIMEOUT, BUSY_TIMEOUT))
             raise
         self._log_pages += COMMIT_PAGES + batch.rows // LINES_PER_PAGE
+        self._wait_for_locks(BUSY_TIMEOUT)
         for network, entries in batch.lines.items():
             if put.left_out:
                 self._indexer.counted(network, len(entries))  # what is there may be another line
@@ -226,6 +231,11 @@ class Database:
             self._take_expiry(expiry)
         if put.left_out:
             log.error("%d lines had numbers that were in use, and were left out", put.left_out)
+
+    def _wait_for_locks(self, seconds: float) -> None:
+        if seconds != self._lock_wait:
+            self._lock_wait = seconds
+            self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
     def sync(self) -> None:
         """Force the write-ahead log to the disk: with synchronous=NORMAL a commit alone does not."""

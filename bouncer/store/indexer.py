@@ -41,7 +41,7 @@ LONG_AGO = -(1 << 62)  # before every time
 MADE_ANEW_LIMIT = 3
 MILESTONE_ROWS = 1000  # a question for a time looks at so many lines beyond its bounds
 
-# What SQLite says of a damaged word index: also, as FTS5 does, that its version is wrong, or that a row is in it already.
+# What SQLite says of a damaged word index; FTS5 also that its version is wrong, or that a row is in it already.
 _DAMAGED_WORDS = {sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}
 
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))

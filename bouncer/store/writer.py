@@ -389,7 +389,7 @@ class Writer:
                 self._go_around(batch, self._backend.explain(error))
                 return True
             except Exception as error:  # whatever it is, this thread goes on and the batch is kept
-                self._failed(error, now)
+                self._failed(error, self._clock())  # it may have taken long
                 return False
             if self._unsynced_since is None:
                 self._unsynced_since = now
