@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Set
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
+from weakref import WeakValueDictionary
 
 from bouncer.app import excerpts
 from bouncer.core.link import Link
@@ -47,6 +49,9 @@ class Desk:
         self._service = service
         self._context = context
         self.tasks: set[asyncio.Task[None]] = set()
+        # Of a user's questions to the history one is put at a time, and one page of what a client missed: the store's
+        # readers are few, and who asks much is to wait behind oneself.
+        self._turns: WeakValueDictionary[tuple[str, bool], asyncio.Lock] = WeakValueDictionary()
         self._answers: Mapping[type, Callable[[Session, Any], Awaitable[object]]] = {
             Page: self._page,
             Lines: self._lines,
@@ -66,7 +71,8 @@ class Desk:
 
     async def _answer(self, session: Session, question: object, render: Callable[[Any], None]) -> None:
         try:
-            answer: object = await self._answers[type(question)](session, question)
+            async with self._turn(session, question):
+                answer: object = await self._answers[type(question)](session, question)
         except Unavailable as failure:
             logger.error("no answer for %s: %s", session.arrival.login.user, failure)
             answer = None
@@ -78,6 +84,16 @@ class Desk:
         except Exception:
             logger.exception("an error of ours ends the session of %s", session.arrival.login.user)
             session.close(FAULT)
+
+    def _turn(self, session: Session, question: object) -> AbstractAsyncContextManager[None]:
+        """The turn of a question: at once, unless others of its user's are before it."""
+        if not isinstance(question, Page | Unread | Lines | Talks | Search):
+            return nullcontext()
+        key = session.arrival.login.user, isinstance(question, Page | Unread)
+        lock = self._turns.get(key)
+        if lock is None:
+            lock = self._turns[key] = asyncio.Lock()
+        return lock
 
     async def _page(self, session: Session, page: Page) -> object:
         return await self._history.page(page)

@@ -22,6 +22,8 @@ from bouncer.upstream.tracked import Row
 # Numbers left out when a network is brought back in the same life of the process: its server may still have said
 # something while it was left, which takes seconds.
 LAST_WORDS = 10_000
+# How far our own clock may have been set back between two starts: by the hour of daylight saving, and a slow hand.
+SET_BACK_MS = 2 * 3600 * 1000
 
 
 class Connector(Protocol):
@@ -149,13 +151,7 @@ class House:
         link = Link(
             account.user,
             network,
-            # a newest line from the future has its time from a network with a wrong clock
-            log=Log(
-                network.id,
-                head.seq,
-                min(head.time, int(self._timers.now() * 1000)),
-                message_ids(self._boot, network.id),
-            ),
+            log=Log(network.id, head.seq, self._last_time(head), message_ids(self._boot, network.id)),
             positions=head.positions,
             archive=self._archive,
             tracked=self._tracked,
@@ -169,6 +165,12 @@ class House:
         account.links[network.id] = self._links[network.id] = link
         self._connector.added(link)
         return link
+
+    def _last_time(self, head: Head) -> int:
+        """The time (milliseconds) before which no line of ours is: that of the newest, if our clock was set back since.
+        One from further in the future has its time from a network with a wrong clock."""
+        now = int(self._timers.now() * 1000)
+        return head.time if head.time <= now + SET_BACK_MS else now
 
     def _keeper(self, account: Account) -> Callable[[Network], None]:
         """How a link has its own network's settings kept: what the user did in a client counts like a command."""

@@ -321,6 +321,8 @@ class Session:
 
     def _proof(self) -> bytes:
         now = self._timers.now()
+        if now < self._proof_at:
+            self._proof_at = 0.0  # the clock was set back; an hour without a proof is an hour given twice
         if now - self._proof_at < PROOF_EVERY and not (self._answered_last and self._proofs.take(now)):
             if not self._proof_due:
                 self._proof_due = True
@@ -363,7 +365,8 @@ class Session:
         if self.closed:
             return
         now = self._timers.now()
-        if self._proof_due and now - self._proof_at >= PROOF_EVERY:
+        self._heard = min(self._heard, now)  # the clock may have been set back
+        if self._proof_due and not 0 <= now - self._proof_at < PROOF_EVERY:
             self.sink.write(self._proof())
         silent = now - self._heard
         if silent >= IDLE_PING + PING_TIMEOUT:

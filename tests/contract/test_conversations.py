@@ -167,6 +167,20 @@ async def test_of_lines_with_one_msgid_the_first_is_found(place: Any) -> None:
     assert await place.store.find(1, "same") == Mark(99, 1)
 
 
+async def test_odd_msgids_page_like_others(place: Any) -> None:
+    """Long, with odd bytes, like ours, of several lines: each stands where its first line does."""
+    long = "x" * 4000
+    ids = [long, f"{long}y", "bnc-1-1-3", "bnc-ffffffffffffffff-1-1", "=", "*", "é\udcff\udc80", "same", "same", "%_'"]
+    place.store.append(1, [line(seq, 100, msgid=msgid) for seq, msgid in enumerate(ids, start=1)])
+    await place.store.settled()
+    for seq, msgid in enumerate(ids, start=1):
+        if msgid == "bnc-1-1-3":
+            continue  # that it has no line of ours is another test
+        mark = await place.store.find(1, msgid)
+        assert mark == Mark(100, 8 if msgid == "same" else seq), msgid[:20]
+    assert await place.store.find(1, "x" * 3999) is None
+
+
 async def test_a_line_is_found_by_the_msgid_that_we_gave(place: Any) -> None:
     boot = place.snapshot.boot
     place.store.append(1, [line(0xAB, 10), line(0xAC, 11, msgid="theirs")])

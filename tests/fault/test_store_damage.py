@@ -16,7 +16,7 @@ import pytest
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.errors import Refused, Unavailable
-from bouncer.model.history import LAST_SEQ, Expiry, Range, Search
+from bouncer.model.history import LAST_SEQ, Expiry, Mark, Range, Search
 from bouncer.model.ports import Page
 from bouncer.model.records import Channel, Network, SaslLogin, User
 from bouncer.store.secrets import KEY_SIZE, Box
@@ -100,8 +100,8 @@ def questions(store: Store, network: int) -> list[Awaitable[object]]:
         store.find(network, f"n{network}-17"),
         store.targets(network, 0, 1 << 50, 100),
         store.markers(network),
-        store.excess(network, "", 1000),
-        store.excess(network, "#one", 1000),
+        store.weigh(network, "", Mark(1 << 50, 0), 1000),
+        store.weigh(network, "#one", Mark(1 << 50, 0), 1000),
         store.search(Search((1, 2, 3), "three", 100)),
     ]
 
