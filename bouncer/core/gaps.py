@@ -68,6 +68,7 @@ class Gaps:
         "_silences",
         "_since",
         "_timers",
+        "_unanswered",
         "_whole",
         "stirred",
     )
@@ -89,7 +90,8 @@ class Gaps:
         self._page = USUAL_PAGE
         self._queue: deque[_Want] = deque()
         self._out: _Want | None = None
-        self._silences = 0
+        self._silences = 0  # questions without an answer, in a row
+        self._unanswered = False  # some question had none
         self.stirred = False
         self._alarm.set(inf)
 
@@ -165,10 +167,9 @@ class Gaps:
 
     def _rest(self) -> None:
         """There is nothing to ask for at the moment."""
-        if self._silences < SILENCES:
-            self._everybody = None
-        if self._forget_at == inf:
-            return
+        if self._unanswered or self._forget_at == inf:
+            return  # what is missing still is asked for after the next outage
+        self._everybody = None
         if self._since and self._timers.now() < self._forget_at:
             self._alarm.set(self._forget_at)
         else:
@@ -183,6 +184,7 @@ class Gaps:
         if self._out is not None:
             self._out = None
             self._silences += 1
+            self._unanswered = True
             if self._silences >= SILENCES:
                 self._queue.clear()
         self.ask()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence, Set
+from functools import partial
 from typing import NamedTuple
 
 from bouncer.core.alarm import Alarm
@@ -24,14 +25,17 @@ RETRY = 30.0  # seconds after which a store that could not answer is asked again
 WAITING_LIMIT = 20_000
 # A line said just now may stand in history before it comes to us as a live one: with such lines a batch waits for that.
 JUST_NOW_MS = 60_000
+PORTION = 200  # lines that are read, compared and shown at a time: 3 ms, as with a burst of live ones
 SETTLING = 1.0  # seconds; servers hand a line to all channels' members in milliseconds
 
 
-class _Waiting(NamedTuple):
+class _Portion(NamedTuple):
+    """Lines of a piece, which came at that time (seconds); ``last``: all of the piece is in the log with these."""
+
     piece: Piece
-    ready_at: float
-    lines: list[PastLine]
-    traces: list[Trace]
+    lines: list[Message]
+    came: float
+    last: bool
 
 
 class Replayed:
@@ -75,7 +79,7 @@ class Replayed:
         self._insert = insert
         self._came = came
         self._kept = kept
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Portion] = deque()
         self._asking = False
         self._alarm = Alarm(timers, self._ring)
 
@@ -103,42 +107,53 @@ class Replayed:
 
     def _take(self, piece: Piece, now: float) -> None:
         self._came(piece)
-        lines, traces = [], []
-        for message in piece.lines:
-            line = self._read(message, piece.target, now)
-            if line is not None:
-                lines.append(line)
-                traces.append(_trace(message, line))
-        if sum(len(each.lines) for each in self._waiting) + len(lines) > WAITING_LIMIT:
-            lines, traces = [], []
-        fresh = any(line.time > now * 1000 - JUST_NOW_MS for line in lines)
-        self._waiting.append(_Waiting(piece, now + SETTLING if fresh else now, lines, traces))
+        room = len(self._waiting) * PORTION + len(piece.lines) <= WAITING_LIMIT
+        lines = piece.lines if room else []
+        for start in range(0, max(1, len(lines)), PORTION):
+            end = start + PORTION
+            self._waiting.append(_Portion(piece, lines[start:end], now, end >= len(lines)))
         self._go_on()
 
     def _go_on(self) -> None:
         """Ask about the oldest; one after the other, so that what one brings is kept when the next is compared."""
         while self._waiting and not self._asking:
             first = self._waiting[0]
-            if first.ready_at > self._timers.now():
-                self._wait(first.ready_at)
-            elif first.lines:
+            lines, traces = self._taken_apart(first)
+            ready_at = first.came + SETTLING
+            if ready_at > self._timers.now() and any(line.time > first.came * 1000 - JUST_NOW_MS for line in lines):
+                self._wait(ready_at)
+            elif lines:
                 self._asking = True
-                self._recall(Known(self._network, first.traces), self._answered)
+                self._recall(Known(self._network, traces), partial(self._answered, lines))
             else:
-                self._waiting.popleft()
-                self._kept(first.piece)
+                self._done()
 
-    def _answered(self, known: Set[int] | None) -> None:
+    def _taken_apart(self, portion: _Portion) -> tuple[list[PastLine], list[Trace]]:
+        """Of the lines that history is to have: how they are kept, and what they are known by."""
+        lines, traces = [], []
+        for message in portion.lines:
+            line = self._read(message, portion.piece.target, portion.came)
+            if line is not None:
+                lines.append(line)
+                traces.append(_trace(message, line))
+        return lines, traces
+
+    def _answered(self, lines: Sequence[PastLine], known: Set[int] | None) -> None:
         if known is None:
             self._wait(self._timers.now() + RETRY)
             return
-        piece, _, lines, _ = self._waiting.popleft()
         new = [line for place, line in enumerate(lines) if place not in known]
         if new:
             self._insert(sorted(new, key=lambda line: line.time))
         self._asking = False
-        self._kept(piece)
+        self._done()
         self._go_on()
+
+    def _done(self) -> None:
+        """The oldest portion is in the log, or there was nothing in it to keep."""
+        piece, _, _, last = self._waiting.popleft()
+        if last:
+            self._kept(piece)
 
     def _wait(self, until: float) -> None:
         self._asking = True

@@ -55,6 +55,7 @@ class Historian:
     def connects(self, nick: str = "alice") -> None:
         """The bouncer comes in and is in its channels again."""
         upstream = self.upstream
+        upstream.heard()  # what was asked on another connection is not answered on this one
         upstream.link.opened("irc.example:6697")
         upstream.says(f":irc.example CAP {nick} ACK :{self.caps}")
         upstream.link.opened = lambda server: None  # type: ignore[method-assign]  # welcomes() begins anew

@@ -299,3 +299,19 @@ async def test_it_survives_nonsense(stage: Stage, device: str) -> None:
     stage.timers.pass_by(100)
     await stage.settle()
     assert any(line.endswith("PRIVMSG #c :now") for line in phone.lines())
+
+
+async def test_what_a_detached_channel_has_of_it_comes_when_it_is_shown(stage: Stage) -> None:
+    upstream = begin(stage)
+    phone = await stage.attached("alice@phone", "server-time")
+    phone.says("PART #c :detach")
+    phone.lines()
+    upstream.says(said(0, "live"))
+    await play(stage, upstream, said(-40 * 86400, "very old"), said(-100, "old"))
+    phone.gets_nothing()
+    phone.says("JOIN #c")
+    assert [line.rpartition(":")[2] for line in await phone.gets_soon() if "PRIVMSG" in line] == [
+        "very old",
+        "old",
+        "live",
+    ]
