@@ -9,8 +9,9 @@ IRCv3 draft/chathistory.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from math import inf
 
 from bouncer.core.alarm import Alarm
@@ -21,6 +22,7 @@ from bouncer.model.ports import Timers
 from bouncer.model.state import NetworkState
 from bouncer.upstream.batches import CHATHISTORY, TARGETS, Piece
 from bouncer.upstream.clock import past_at
+from bouncer.upstream.labels import LABEL_CAPS, labelled
 
 NEEDED_CAPS = frozenset({"batch", "server-time", "draft/chathistory"})
 EVENTS = "draft/event-playback"
@@ -34,6 +36,7 @@ PATIENCE = 30.0  # seconds for an answer, from when the question went out ...
 JOINING = 600.0  # seconds in which channels are joined again; of those that are not, a later process does not know
 SILENCES = 3  # ... and so many questions without one, then this connection is asked no more
 EVERYBODY = ""  # the target of the question who has said something
+LABEL = "gap"  # begins the labels of our questions; clients' are numbers (upstream/labels.py)
 NAME = "\tgap"  # under which it is kept since when lines are missing, among the positions: no device is called so
 
 
@@ -45,6 +48,7 @@ class _Want:
     after: str
     lines: int = 0  # that were answered so far
     page: int = 0  # of which so many to the question that is out
+    label: str = ""  # of that question, where the network takes labels
 
 
 class Gaps:
@@ -60,6 +64,7 @@ class Gaps:
         "_everybody",
         "_forget_at",
         "_keep",
+        "_labels",
         "_msgids",
         "_out",
         "_page",
@@ -87,6 +92,7 @@ class Gaps:
         self._able = False  # this connection can be asked
         self._whole = False  # its answers have all that it has: one that is not full is the last
         self._msgids = False
+        self._labels: Iterator[int] | None = None
         self._page = USUAL_PAGE
         self._queue: deque[_Want] = deque()
         self._out: _Want | None = None
@@ -116,6 +122,7 @@ class Gaps:
             return
         tokens = state.isupport.tokens
         self._able = True
+        self._labels = count(1) if state.caps >= LABEL_CAPS else None
         self._whole = EVENTS in state.caps
         self._msgids = "msgid" in tokens.get("MSGREFTYPES", "").split(",") and "message-tags" in state.caps
         limit = tokens.get("CHATHISTORY", "")
@@ -160,6 +167,9 @@ class Gaps:
         verb, target = ("TARGETS", []) if want.target == EVERYBODY else ("AFTER", [want.target])
         want.page = 0
         message = Message.lenient("CHATHISTORY", verb, *target, *want.after.split(" "), str(self._page))
+        if self._labels is not None:
+            want.label = f"{LABEL}{next(self._labels)}"
+            message = labelled(message, want.label)
         if not self._say(message):  # too much waits already
             self._out = None
             self._queue.appendleft(want)
@@ -228,6 +238,8 @@ class Gaps:
         want = self._out
         if want is None:
             return False
+        if want.label:
+            return piece.label == want.label
         if want.target == EVERYBODY:
             return piece.type == TARGETS
         return piece.type == CHATHISTORY and DEFAULT_FOLD(piece.target) == DEFAULT_FOLD(want.target)

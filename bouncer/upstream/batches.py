@@ -27,13 +27,14 @@ BATCHES_LIMIT = 64  # batches open at a time, inner ones too; networks send one 
 
 class Piece(NamedTuple):
     """Lines of one batch: all of them, or as many as were held. ``last``: the batch has ended with them. ``complete``:
-    the network said that there is no more."""
+    the network said that there is no more. ``label``: of the command that it answers, "" if it has none."""
 
     type: str
     target: str
     lines: list[Message]
     last: bool
     complete: bool
+    label: str = ""
 
 
 @dataclass(slots=True)
@@ -42,22 +43,24 @@ class _Batch:
     type: str
     target: str
     complete: bool
+    label: str
     since: float  # when the oldest line held, or the batch itself, came
     lines: list[Message] = field(default_factory=list)
 
     def piece(self, *, last: bool) -> Piece:
         lines, self.lines = self.lines, []
-        return Piece(self.type, self.target, lines, last, self.complete)
+        return Piece(self.type, self.target, lines, last, self.complete, self.label)
 
 
 class Batches:
     """The batches of one connection. Times are seconds. ``open``, always the same object, has them by reference; those
     inside another one are the other one."""
 
-    __slots__ = ("open",)
+    __slots__ = ("_labels", "open")
 
     def __init__(self) -> None:
         self.open: dict[str, _Batch] = {}
+        self._labels: dict[str, str] = {}  # of batches around these, by reference
 
     @property
     def due_at(self) -> float:
@@ -67,17 +70,26 @@ class Batches:
     def batch(self, message: Message, now: float) -> Piece | None:
         """A BATCH that is in none of these begins or ends; returns what one of these has had, if that has ended."""
         sign, reference = message.param(0)[:1], message.param(0)[1:]
-        if sign == "-" and reference in self.open:
-            batch = self.open.pop(reference)
-            if batch.reference != reference:
-                return None  # one inside it
-            for name in [name for name, each in self.open.items() if each is batch]:
-                del self.open[name]
-            return batch.piece(last=True)
-        room = len(self.open) < BATCHES_LIMIT and reference not in self.open
-        if sign == "+" and message.param(1) in HISTORY and room:
-            self.open[reference] = _Batch(reference, message.param(1), message.param(2), COMPLETE in message.tags, now)
+        if sign == "-":
+            return self._end(reference)
+        if sign == "+" and reference not in self.open:
+            tags = message.tags
+            label = tags.get("label") or self._labels.get(tags.get("batch", ""), "")
+            kind, target = message.param(1), message.param(2)
+            if kind in HISTORY and len(self.open) < BATCHES_LIMIT:
+                self.open[reference] = _Batch(reference, kind, target, COMPLETE in tags, label, now)
+            elif label and len(self._labels) < BATCHES_LIMIT:
+                self._labels[reference] = label
         return None
+
+    def _end(self, reference: str) -> Piece | None:
+        self._labels.pop(reference, None)
+        batch = self.open.pop(reference, None)
+        if batch is None or batch.reference != reference:  # one inside it
+            return None
+        for name in [name for name, each in self.open.items() if each is batch]:
+            del self.open[name]
+        return batch.piece(last=True)
 
     def takes(self, message: Message) -> bool:
         """Whether a line belongs to one of these; then it is held."""
@@ -113,6 +125,7 @@ class Batches:
         """The connection is gone: what all of them hold."""
         batches = _each(self.open)
         self.open.clear()
+        self._labels.clear()
         for batch in batches:
             yield batch.piece(last=False)
 

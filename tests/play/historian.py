@@ -83,12 +83,12 @@ class Historian:
         """Answer all that is asked, and what is asked then."""
         for _ in range(1000):
             await self.stage.settle()
-            asked = [line for line in self.upstream.heard() if line.startswith("CHATHISTORY ")]
+            asked = [line for line in self.upstream.heard() if "CHATHISTORY " in line]
             self.asked += asked
             if not asked:
                 self.stage.timers.pass_by(1)
                 await self.stage.settle()
-                if not any(line.startswith("CHATHISTORY ") for line in self.upstream.got):
+                if not any("CHATHISTORY " in line for line in self.upstream.got):
                     return
             if not self.deaf:
                 for line in asked:
@@ -100,7 +100,7 @@ class Historian:
             low, high = (_time(text) for text in params[:2])
             latest = {name: lines[-1].time for name, lines in self.history.items() if lines}
             named = [f":irc.example CHATHISTORY TARGETS {n} {stamp(t)}" for n, t in latest.items() if low < t < high]
-            return self.batch("draft/chathistory-targets", named)
+            return self.batch("draft/chathistory-targets", named, question.tags.get("label", ""))
         assert verb == "AFTER"
         target, after, limit = params
         lines = self.history.get(target, [])
@@ -109,13 +109,25 @@ class Historian:
         else:
             place = sum(said.time <= _time(after) for said in lines)
         found = lines[place : place + min(int(limit), self.page)]
-        return self.batch(f"chathistory {target}", [said.line for said in found])
+        return self.batch(f"chathistory {target}", [said.line for said in found], question.tags.get("label", ""))
 
-    def batch(self, kind: str, lines: Iterable[str]) -> list[str]:
+    def batch(self, kind: str, lines: Iterable[str], label: str = "") -> list[str]:
         self._batches += 1
         name = f"h{self._batches}"
         inner = [f"@batch={name};{line[1:]}" if line[0] == "@" else f"@batch={name} {line}" for line in lines]
-        return [f":irc.example BATCH +{name} {kind}", *inner, f":irc.example BATCH -{name}"]
+        whole = [f":irc.example BATCH +{name} {kind}", *inner, f":irc.example BATCH -{name}"]
+        if not label:
+            return whole
+        if self._batches % 2:  # servers differ in where they write it
+            return [f"@label={label} {whole[0]}", *whole[1:]]
+        start, *rest, end = whole
+        return [
+            f"@label={label} :irc.example BATCH +o{name} labeled-response",
+            f"@batch=o{name} {start}",
+            *rest,
+            f"@batch=o{name} {end}",
+            f":irc.example BATCH -o{name}",
+        ]
 
 
 def _time(selector: str) -> int:

@@ -106,6 +106,25 @@ async def test_pages_are_asked_one_after_the_other(stage: Stage) -> None:
     assert len(network.asked) == 2
 
 
+async def test_a_replay_of_the_networks_own_is_not_taken_for_the_answer(stage: Stage) -> None:
+    network = await begin(stage, Historian(stage, caps=f"{CAPS} labeled-response", page=10))
+    talk(network, "before")
+    network.hangs_up()
+    expected = ["before", *talk(network, *(f"missed {number}" for number in range(35)))]
+    network.connects()
+    (targets,) = [line for line in network.upstream.heard() if "CHATHISTORY" in line]
+    assert targets.startswith("@label=gap1 CHATHISTORY TARGETS ")
+    network.upstream.says(*network.answer(Message.parse(targets.encode())))
+    (page,) = network.upstream.got
+    lines = [said.line for said in network.history["#c"][-3:]]
+    network.upstream.says(*network.batch("chathistory #c", lines))  # as UnrealIRCd does after a JOIN
+    stage.timers.pass_by(1)
+    assert len(await texts(stage)) == 4
+    assert network.upstream.got == [page]
+    await network.answers()
+    assert await texts(stage) == expected
+
+
 @pytest.mark.parametrize("caps", [CAPS, "batch server-time draft/chathistory"])
 async def test_pages_by_time_alone_lose_nothing_of_one_millisecond(stage: Stage, caps: str) -> None:
     network = Historian(stage, "CHATHISTORY=10", "MSGREFTYPES=timestamp", caps=caps, page=10)

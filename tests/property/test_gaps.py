@@ -208,7 +208,7 @@ class Life:
 
 @given(
     st.lists(actions, max_size=30),
-    st.sampled_from([CAPS, "batch server-time draft/chathistory"]),
+    st.sampled_from([CAPS, f"{CAPS} labeled-response", "batch server-time draft/chathistory"]),
     st.sampled_from([7, 1000]),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

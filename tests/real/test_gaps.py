@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from peers.bouncer import PASSWORD, Bouncer, network, user
-from peers.ircds import Ergo
+from peers.ircds import Ergo, InspIRCd
 from peers.talker import Line, Talker
+from peers.waiting import eventually
 
 CAPS = "batch server-time message-tags draft/chathistory"
 LINES = 150
@@ -81,8 +82,48 @@ async def test_what_was_missed_is_there_once(
     assert not [line for line in found if "joined" in line.text]
 
 
-async def says(talker: Talker, word: str) -> list[str]:
-    sent = await talker.say("#t", [f"{word} {number}" for number in range(LINES)])
+@pytest.mark.parametrize("how", ["disconnected", "killed"])
+async def test_what_a_channel_replays_is_there_once(
+    how: str, inspircd: InspIRCd, bouncer: Bouncer, talkers: list[Talker]
+) -> None:
+    """InspIRCd with +H tells who joins what was said last, known or not."""
+    bob = await Talker.connect(inspircd.port, "bob")
+    talkers.append(bob)
+    await bob.join("#t")
+    bob.send("MODE #t +H 50:1h")
+    await bouncer.apply(user("alice", network("insp", inspircd, tls=False, nick="alice", channels=["#t"])))
+    await bouncer.start()
+    await bob.line(lambda line: line.command == "JOIN" and line.nick == "alice")
+    before = await says(bob, "before", 20)
+    for round_ in range(2):
+        mark = len(bob.lines)
+        if how == "killed":
+            await bouncer.durable()
+            bouncer.kill()
+            await bob.line(lambda line: line.command == "QUIT" and line.nick == "alice", since=mark)
+            before += await says(bob, f"missed{round_}", 20)
+            await bouncer.start()
+        else:
+            await bouncer.command("network", "disconnect", "alice/insp")
+            await bob.line(lambda line: line.command == "QUIT" and line.nick == "alice", since=mark)
+            before += await says(bob, f"missed{round_}", 20)
+            await bouncer.command("network", "connect", "alice/insp")
+        await bob.line(lambda line: line.command == "JOIN" and line.nick == "alice", since=mark)
+        before += await says(bob, f"after{round_}", 3)
+
+    async def all_is_there() -> bool:
+        asking = await Talker.connect(bouncer.port, "alice", password=f"alice/insp@asking:{PASSWORD}", caps=CAPS)
+        talkers.append(asking)
+        asking.send("CHATHISTORY LATEST #t * 1000")
+        await asking.line(lambda line: line.command == "BATCH" and line.params[0].startswith("-"))
+        assert numbered(asking.messages("#t")) == before
+        return True
+
+    await eventually(all_is_there, what="history is whole")
+
+
+async def says(talker: Talker, word: str, lines: int = LINES) -> list[str]:
+    sent = await talker.say("#t", [f"{word} {number}" for number in range(lines)])
     await talker.flushed()
     return [each.text for each in sent]
 

@@ -76,9 +76,9 @@ class InspIRCd(Network):
 
     program = "inspircd"
     MODULES = (
-        "cap ircv3 ircv3_accounttag ircv3_batch ircv3_capnotify ircv3_chghost ircv3_ctctags ircv3_echomessage "
-        "ircv3_invitenotify ircv3_labeledresponse ircv3_msgid ircv3_servertime monitor namesx services_account "
-        "setname ssl_gnutls uhnames"
+        "cap chanhistory ircv3 ircv3_accounttag ircv3_batch ircv3_capnotify ircv3_chghost ircv3_ctctags "
+        "ircv3_echomessage ircv3_invitenotify ircv3_labeledresponse ircv3_msgid ircv3_servertime monitor namesx "
+        "services_account setname ssl_gnutls uhnames"
     )
 
     def configure(self) -> list[str]:
