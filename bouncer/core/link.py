@@ -549,8 +549,8 @@ class Link:
         state = self.state
         self._channels.ended()
         self._presence.ended()
+        self._replayed.ended(self._heard)
         if state.registered:
-            self._replayed.ended(self._heard)
             self._gaps.ended([channel.name for channel in state.channels.values()], int(self._heard * 1000))
             self._told_nick = state.nick
             state.registered = False

@@ -26,6 +26,14 @@ def test_when_the_holder_leaves_the_nick_is_taken() -> None:
         assert machine.done
 
 
+def test_what_a_network_replays_happens_to_nobody() -> None:
+    machine = Regain("bob", "bob_", 0.0)
+    assert hear(machine, "@batch=1 :bob_!b@h NICK rob") == []
+    assert hear(machine, "@batch=1 :bob!b@h QUIT :gone") == []
+    assert not machine.done
+    assert hear(machine, ":bob!b@h QUIT :gone") == ["NICK bob"]
+
+
 def test_it_asks_now_and_then() -> None:
     machine = Regain("bob", "bob_", 0.0)
     assert machine.handle_timer(POLL - 1) == []
