@@ -220,9 +220,15 @@ def _candidates(connection: sqlite3.Connection, network: int, traces: Sequence[T
             "UNION SELECT t.target, t.seq FROM messages AS t CROSS JOIN stretch "
             "ON t.target = stretch.target AND t.time BETWEEN stretch.low AND stretch.high "
             f"WHERE t.network = :network AND t.seq > {UNINDEXED} LIMIT :limit) AS chosen "
-            "CROSS JOIN messages AS m ON m.network = :network AND m.seq = chosen.seq ORDER BY m.time, m.seq",
+            "CROSS JOIN messages AS m ON m.network = :network AND m.seq = chosen.seq "
+            "WHERE :all OR m.msgid = '' ORDER BY m.time, m.seq",
         ),
-        {"network": network, "stretches": json.dumps(stretches), "limit": CANDIDATES_LIMIT},
+        {
+            "network": network,
+            "stretches": json.dumps(stretches),
+            "limit": CANDIDATES_LIMIT,
+            "all": any(not trace.msgid for trace in traces),  # of two lines with msgids these alone tell
+        },
     )
     for time, chosen, own, raw in rows:
         yield Candidate(int(time), targets[int(chosen)], own == "1", bytes.fromhex(raw))
