@@ -36,6 +36,10 @@ NAMED_AT: Mapping[str, int] = MappingProxyType(
 BETWEEN_TWO = frozenset({"PRIVMSG", "NOTICE", "TAGMSG", "INVITE", "REDACT"})  # what one person says to another
 
 
+Line = tuple[Entry, str]
+"""A line, and how msgids of ours begin that were given when it came."""
+
+
 class Replay:
     """Renders missed lines for clients of one user."""
 
@@ -45,8 +49,8 @@ class Replay:
         self._zone = zone
         self._batches = 0
 
-    def kept(self, session: Attached, rows: Sequence[Kept], channel: str = "") -> bytes:
-        """The bytes for lines out of the store, if all are of one ``channel``, for that."""
+    def kept(self, session: Attached, rows: Sequence[Kept], channel: str = "") -> list[Line]:
+        """Lines out of the store, if all are of one ``channel``, for that."""
         network = session.place.log.network
         nick, isupport = session.place.state.nick, session.place.state.isupport
         elsewhere = (channel,) if channel else ()
@@ -61,12 +65,12 @@ class Replay:
                 row.seq, row.time, message, Kind(row.kind), row.target, row.device, also=row.also or elsewhere
             )
             lines.append((entry, message_ids(row.boot, network)))
-        return self._render(session, lines)
+        return lines
 
-    def entries(self, session: Attached, entries: Iterable[Entry]) -> bytes:
-        """The bytes for lines out of the log."""
+    def entries(self, session: Attached, entries: Iterable[Entry]) -> list[Line]:
+        """Lines out of the log."""
         ids = session.place.log.ids
-        return self._render(session, [(entry, ids) for entry in entries])
+        return [(entry, ids) for entry in entries]
 
     def excerpt(self, session: Attached, rows: Sequence[Kept], frame: Frame) -> bytes:
         """The bytes for lines of one conversation that the client has asked for, its own among them."""
@@ -101,7 +105,8 @@ class Replay:
         inner = [mark + (b";" + line[1:] if line[:1] == b"@" else b" " + line) for line in lines if line]
         return b"".join((start.raw, CRLF, *inner, end.raw, CRLF))
 
-    def _render(self, session: Attached, lines: Sequence[tuple[Entry, str]]) -> bytes:
+    def written(self, session: Attached, lines: Sequence[Line]) -> bytes:
+        """The bytes for what the client missed, in order of time."""
         renderer, profile = self._renderer, session.profile
         echo = profile & renderer.echo
         place = session.place

@@ -21,7 +21,7 @@ from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
 from bouncer.downstream.place import Frame, Place
 from bouncer.downstream.proofs import Proofs
-from bouncer.downstream.replay import Replay
+from bouncer.downstream.replay import Line, Replay
 from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
@@ -93,6 +93,7 @@ class Session:
         self._given: dict[int, str] = {}  # channels of which all was given, by number, until the client has said so
         self._cursor = 0  # while catching up: the kept line read last ...
         self._upto = 0  # ... and the one up to which lines are missed
+        self._held_back: list[Line] = []  # of missed lines, those that are later in time than the next ones
         self._sent = 0  # the kept line up to which all was written
         self._heard = timers.now()
         self._proof_at = 0.0  # when the last question went out
@@ -207,7 +208,8 @@ class Session:
         for past, run in groupby(log.slice(start, end), key=lambda entry: entry.only is PAST):
             entries = list(run)
             if past:
-                pieces.append(self._replay.entries(self, [entry for entry in entries if entry.kind in self._kinds]))
+                lines = self._replay.entries(self, [entry for entry in entries if entry.kind in self._kinds])
+                pieces.append(self._replay.written(self, lines))
             else:
                 pieces.append(self._renderer.burst(log, start, start + len(entries), self._profile, self))
             start += len(entries)
@@ -245,9 +247,20 @@ class Session:
         self.wake()
         self._go_on()
 
-    def _write_missed(self, data: bytes, reached: int) -> None:
+    def _write_missed(self, lines: list[Line], reached: int) -> None:
+        """Write a page of what was missed, up to the kept line ``reached``, in order of time. Lines of the past have
+        later numbers than what was said after them: this waits, as far as it fits a page, until they are there."""
+        lines += self._held_back
+        self._held_back = []
+        if lines and reached < self._upto:
+            newest = max(lines, key=lambda line: line[0].seq)[0].time
+            early = [line for line in lines if line[0].time <= newest]
+            if len(lines) - len(early) < self._replay.page_lines:
+                self._held_back = [line for line in lines if line[0].time > newest]
+                lines = early
         self._cursor = reached
-        self._sent = max(self._sent, reached)
+        self._sent = max(self._sent, min((entry.seq - 1 for entry, _ in self._held_back), default=reached))
+        data = self._replay.written(self, lines)
         if data or reached == self._upto:
             self._proof_at = 0.0  # the end of a piece of replay is always asked for
             self.sink.write(data + (self._proof() if self._sent > self.confirmed else b""))
@@ -273,7 +286,7 @@ class Session:
                 text = f"What was said in {question.target} can't be read at the moment; it comes when you reconnect."
                 self.sink.write(note(self.nick, text).raw + CRLF)
                 answer = Excerpt((), complete=False)
-            data = self._replay.kept(self, answer.rows, question.target)
+            data = self._replay.written(self, self._replay.kept(self, answer.rows, question.target))
             if answer.complete:
                 self._gifts += 1
                 self._given[self._gifts] = question.target

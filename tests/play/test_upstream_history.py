@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
+
 import pytest
 
 from bouncer.downstream.deliver import stamp
+from bouncer.downstream.replay import Replay
 from bouncer.irc.message import Message
 from bouncer.model.entry import SHOWN_KINDS, TEXT_KINDS
 from bouncer.model.history import LAST_SEQ, Range
@@ -315,3 +318,27 @@ async def test_what_a_detached_channel_has_of_it_comes_when_it_is_shown(stage: S
         "old",
         "live",
     ]
+
+
+async def test_what_is_missed_is_in_order_of_time_over_all_its_pages(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Replay, "__init__", partialmethod(Replay.__init__, page_lines=10))
+    upstream = begin(stage)
+    for device in ("plain", "full"):
+        (await stage.attached(f"alice@{device}", FULL if device == "full" else "server-time")).leaves()
+    for number in range(15):
+        upstream.says(said(number, f"{number}"))
+    for number in range(60, 64):
+        upstream.says(said(number, f"{number}"))
+    stage.timers.pass_by(1000)
+    await play(stage, upstream, *(said(number, f"{number}") for number in range(15, 60)))
+    upstream.says(said(64, "64"))
+    for device in ("plain", "full"):
+        for _ in range(2):  # out of memory, and out of the store
+            phone = await stage.device(f"alice@{device}", FULL if device == "full" else "server-time")
+            phone.answer_pings = False
+            lines = await phone.gets_soon()
+            assert [line.rpartition(":")[2] for line in lines if " PRIVMSG " in line] == list(map(str, range(65)))
+            stage.store.commit()
+            stage.begin()
