@@ -10,11 +10,17 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, field
+from datetime import UTC
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bouncer.core import replayed
+from bouncer.downstream import session
+from bouncer.downstream.replay import Replay
 from bouncer.irc.message import Message
+from bouncer.model import log
 from bouncer.model.history import LAST_SEQ, Range
 from tests.play.historian import CAPS, Historian
 from tests.play.stage import Device, Stage
@@ -206,12 +212,27 @@ class Life:
         await self.stage.desk.close()
 
 
+@pytest.fixture(params=["as it is", "small"])
+def room(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits as they are, and so small that pages end everywhere."""
+    if request.param == "small":
+        monkeypatch.setattr(log, "WINDOW_BYTES", 3000)
+        monkeypatch.setattr(session, "BURST", 4)
+        monkeypatch.setattr(replayed, "PORTION", 3)
+        monkeypatch.setattr(Replay.__init__, "__defaults__", (UTC, 5))
+
+
+@pytest.mark.usefixtures("room")
 @given(
     st.lists(actions, max_size=30),
     st.sampled_from([CAPS, f"{CAPS} labeled-response", "batch server-time draft/chathistory"]),
     st.sampled_from([7, 1000]),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 def test_each_line_is_there_once_in_order_of_time(life: list[tuple[str, object]], caps: str, page: int) -> None:
     async def live() -> None:
         here = Life(caps, page)
