@@ -34,9 +34,7 @@ async def test_our_clock_is_set_back_an_hour(stage: Stage) -> None:
     upstream.says(":bob!b@h PRIVMSG #c :four")
     times = [line.time for line in await kept(stage)]
     assert times[:4] == [round(START * 1000)] * 4
-    assert times[4] == round(
-        (START - 3590) * 1000
-    )  # what is stored is not from the future: only its process knew better
+    assert round((START - 3590) * 1000) <= times[4] <= times[0]
     stage.timers.time += 7200
     upstream.says(":bob!b@h PRIVMSG #c :five")
     assert (await kept(stage))[-1].time == round((START + 3610) * 1000)
