@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from bouncer.irc.framing import BODY_LIMIT, UPSTREAM_TAG_LIMIT
 from bouncer.irc.message import Message
-from bouncer.model.entry import Kind
+from bouncer.model.entry import LINKED_KINDS, SAID_KINDS, Kind
 from bouncer.model.errors import Refused
 
 NAME_LIMIT: Final = 512  # bytes of a target's or device's name: as long as a line of text
@@ -20,7 +20,6 @@ LATEST: Final = 253_402_300_799_999  # the last millisecond that a date of four 
 
 _NO_NAME = re.compile("[\0\r\n ]")
 _BREAKS = re.compile(rb"[\0\r\n]")
-LINKED_KINDS = frozenset({Kind.QUIT, Kind.NICK})  # of no conversation of their own, and of several
 _KINDS = {kind.name: kind for kind in Kind if kind}
 
 
@@ -50,6 +49,8 @@ def past_line(
         raise Refused("it has a line end or a NUL in it")
     command = Message.parse(raw).command
     found = _KINDS.get(command)
+    if kind == Kind.REDACTED.name and found in SAID_KINDS:
+        found = Kind.REDACTED
     if found is None or (kind and kind != found.name):
         raise Refused(f"it says that it is {kind or 'a line'} and is none that history keeps as such")
     if also and found not in LINKED_KINDS:

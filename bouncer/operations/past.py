@@ -17,12 +17,12 @@ from bouncer.operations.row import Target
 PORTION_LINES = 500  # handed over at once: the bouncer is 5 ms with them, in which it relays nothing
 PORTION_BYTES = 256 << 10  # of their text, for the same reason
 
-_FORM = "a line of the past is written as [time, raw, target, device, [also, ...]]"
+_FORM = "a line of the past is written as [time, raw, target, device, [also, ...], kind]"
 
 
 def row_of(line: PastLine) -> list[Any]:
     """A line as it is handed over: its bytes are a text of as many characters."""
-    return [line.time, line.raw.decode("latin-1"), line.target, line.device, list(line.also)]
+    return [line.time, line.raw.decode("latin-1"), line.target, line.device, list(line.also), line.kind.name]
 
 
 async def import_lines(context: Context, user: str, network: str, rows: object) -> dict[str, int]:
@@ -45,9 +45,9 @@ async def import_lines(context: Context, user: str, network: str, rows: object) 
 
 def _line(row: object) -> PastLine:
     match row:
-        case [int(time), str(raw), str(target), str(device), list(also)] if _are_texts(also):
+        case [int(time), str(raw), str(target), str(device), list(also), str(kind)] if _are_texts(also):
             try:
-                return past_line(time, raw.encode("latin-1"), target, device, tuple(also))
+                return past_line(time, raw.encode("latin-1"), target, device, tuple(also), kind)
             except UnicodeEncodeError:
                 raise Refused(_FORM) from None
     raise Refused(_FORM)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from bouncer.model.entry import PAST_BOOT, Kind
 from bouncer.model.errors import Refused
 from bouncer.model.history import Range
-from bouncer.model.past import LINKED_KINDS, PastLine
+from bouncer.model.past import PastLine
 from bouncer.model.ports import Kept
 from bouncer.store.conversations import bounded, read_lines
 from bouncer.store.database import BUSY_TIMEOUT, explain
@@ -27,8 +27,6 @@ from bouncer.store.values import from_column
 
 COPY_PAGES = 2048  # copied between two signs of progress: 8 MiB, a few hundredths of a second
 LINKS_AT_ONCE = 10_000  # rows moved by one statement: some 2 MB
-
-_LINKED = ",".join(str(int(kind)) for kind in sorted(LINKED_KINDS))
 
 T = TypeVar("T")
 
@@ -117,8 +115,8 @@ class Reader:
             self._links.execute("DROP TABLE IF EXISTS links")
             self._links.execute("CREATE TABLE links (seq INTEGER, name)")
             rows = connection.execute(
-                "SELECT p.seq, t.name FROM targets AS t CROSS JOIN places AS p ON p.target = t.id "
-                f"WHERE t.network = ? AND p.kind IN ({_LINKED}) ORDER BY t.folded",
+                "SELECT l.seq, t.name FROM links AS l JOIN targets AS t ON t.id = l.target "
+                "WHERE l.network = ? ORDER BY t.folded",
                 (network,),
             )
             with transaction(self._links):
@@ -161,9 +159,8 @@ class Reader:
     def loose(self, network: int) -> Iterator[tuple[int, int, bytes]]:
         """Lines that belong to no conversation: time, kind, raw. Looks at all lines of the network."""
         rows = self._connection.execute(
-            "SELECT time, kind, raw FROM messages WHERE network = :network AND target = 0 AND seq NOT IN "
-            "(SELECT p.seq FROM targets AS t CROSS JOIN places AS p ON p.target = t.id "
-            f"WHERE t.network = :network AND p.kind IN ({_LINKED}))",
+            "SELECT time, kind, raw FROM messages WHERE network = :network AND target = 0 "
+            "AND seq NOT IN (SELECT seq FROM links WHERE network = :network)",
             {"network": network},
         )
         for time, kind, raw in rows:

@@ -26,7 +26,8 @@ Identity = Callable[[int, int, bytes], Hashable]
 
 def exactly(time: int, kind: int, raw: bytes) -> Hashable:
     """The same msgid, or where there is none the same bytes, at the same millisecond."""
-    return time, kind, Message.parse(raw).tags.get("msgid") or raw
+    msgid = Message.parse(raw).tags.get("msgid")
+    return (time, msgid) if msgid else (time, kind, raw)  # what was taken back is of another kind now, and is there
 
 
 class Comparison:

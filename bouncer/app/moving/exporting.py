@@ -20,10 +20,10 @@ from bouncer.app.moving.file_names import file_name, is_cut
 from bouncer.app.moving.json_lines import Writer
 from bouncer.app.moving.znc_lines import text_of
 from bouncer.irc.casemap import DEFAULT_FOLD
-from bouncer.model.entry import Kind
+from bouncer.model.entry import LINKED_KINDS, Kind
 from bouncer.model.errors import Refused
 from bouncer.model.history import LINES_LIMIT, Mark, Range
-from bouncer.model.past import LINKED_KINDS, PastLine
+from bouncer.model.past import PastLine
 from bouncer.store.files import PRIVATE_FILE, make_directory, sync_directory
 from bouncer.store.reading import Named, Reader
 

@@ -20,8 +20,9 @@ from bouncer.app.moving.file_names import file_name, is_cut, name_of
 from bouncer.app.moving.znc_lines import line_of, text_of
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.irc.formatting import strip_formatting
+from bouncer.model.entry import Kind
 from bouncer.model.errors import Refused
-from bouncer.model.past import LINE_LIMIT, LINKED_KINDS, PastLine, past_line
+from bouncer.model.past import LINE_LIMIT, PastLine, past_line
 
 MERGED_FILES = 200  # read side by side, for windows of one day; processes may have 1,024 files open
 UNIT = 1000  # milliseconds: how exact the times are
@@ -30,7 +31,7 @@ STATUS = "status"  # ZNC's window for what it has to say itself
 _FILE = re.compile(r"\d{4}-\d\d-\d\d\.log", re.ASCII)
 _LINE = re.compile(r"\[(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?\] ?(.*)", re.DOTALL | re.ASCII)
 
-_LINKED = frozenset(kind.name for kind in LINKED_KINDS)
+_LINKED = frozenset({Kind.QUIT.name, Kind.NICK.name})
 
 Complain = Callable[[str, str], None]  # where (file:line), and what is wrong there
 

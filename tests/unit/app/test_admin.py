@@ -186,7 +186,7 @@ async def test_the_end_does_not_wait_for_those_who_hang(stocked: Bench, path: Pa
 
 
 async def test_lines_of_the_past_come_in_beside_commands(served: Path, stocked: Bench) -> None:
-    row = [5000, ":bob!b@h PRIVMSG #c :caf\xe9", "#c", "", []]
+    row = [5000, ":bob!b@h PRIVMSG #c :caf\xe9", "#c", "", [], "PRIVMSG"]
     done = await admin.request(served, {"import": ["alice", "libera"], "past": [row]})
     assert done.data == {"lines": 1, "unindexed": 0}
     found = await stocked.store.search(Search((stocked.network("alice", "libera").id,), "", 9, "#c"))

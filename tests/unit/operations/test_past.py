@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.unit.conftest import Bench
 
 LINE = past_line(5000, b"@msgid=a :bob!b@h PRIVMSG #c :caf\xe9", "#c", "phone\udcff")
-ROW = [5000, "PRIVMSG #c x", "#c", "", []]
+ROW = [5000, "PRIVMSG #c x", "#c", "", [], ""]
 
 
 async def test_lines_are_in_history_as_they_were_handed_over(stocked: Bench) -> None:
@@ -39,14 +39,14 @@ async def test_lines_are_in_history_as_they_were_handed_over(stocked: Bench) -> 
         [ROW] * (PORTION_LINES + 1),
         [None],
         [[]],
-        [ROW[:4]],
+        [ROW[:5]],
         [[*ROW, 5]],
         [["5", *ROW[1:]]],
-        [[5, "PRIVMSG #c \u0100", "#c", "", []]],
-        [[5, "PRIVMSG #c x", 5, "", []]],
-        [[5, "PRIVMSG #c x", "#c", "", [5]]],
-        [ROW, [5, "ERROR :bye", "#c", "", []]],
-        [ROW, [5, "PRIVMSG #c :x\r\nQUIT", "#c", "", []]],
+        [[5, "PRIVMSG #c \u0100", "#c", "", [], ""]],
+        [[5, "PRIVMSG #c x", 5, "", [], ""]],
+        [[5, "PRIVMSG #c x", "#c", "", [5], ""]],
+        [ROW, [5, "ERROR :bye", "#c", "", [], ""]],
+        [ROW, [5, "PRIVMSG #c :x\r\nQUIT", "#c", "", [], ""]],
     ],
 )
 async def test_what_is_no_line_is_refused_with_all_that_came_with_it(stocked: Bench, rows: Any) -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bouncer.app.moving.json_lines import contents
+from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import Kind
 from bouncer.model.errors import Refused
 from bouncer.model.past import LATEST, PastLine
@@ -27,10 +28,15 @@ TIMES = st.one_of(st.integers(DAY, DAY + 3000), st.integers(0, LATEST))
 
 @st.composite
 def lines(draw: st.DrawFn) -> PastLine:
-    kind = draw(st.sampled_from([kind for kind in Kind if kind]))
+    kind = draw(st.sampled_from([kind for kind in Kind if kind not in (Kind.NONE, Kind.REDACTED)]))
     linked = kind in (Kind.QUIT, Kind.NICK)
     target = "" if linked else draw(NAMES)
-    also = tuple(sorted({draw(NAMES).lower() for _ in range(draw(st.integers(0, 3)))})) if linked else ()
+    also = (
+        tuple(sorted({draw(NAMES).lower() for _ in range(draw(st.integers(0, 3)))}))
+        if linked or kind is Kind.RENAME
+        else ()
+    )
+    also = tuple(name for name in also if DEFAULT_FOLD(name) != DEFAULT_FOLD(target))
     tags = draw(st.sampled_from([b"", b"@msgid=a ", b"@time=x;msgid=b\\:c "]))
     params = b"" if linked else target.encode("utf-8", "surrogateescape") + b" "
     raw = tags + b":bob!b@h " + kind.name.encode() + b" " + params + b":" + draw(WORDS)
@@ -209,3 +215,16 @@ def test_a_home_without_a_database(tmp_path: Path, place: Place) -> None:
     place.home.database.unlink()
     with pytest.raises(Refused, match="there is no database"):
         place.export(tmp_path / "lines")
+
+
+def test_what_was_taken_back_stays_so(place: Place, tmp_path: Path) -> None:
+    raw = b"@msgid=a :bob!b@h PRIVMSG #c :"
+    place.put([PastLine(DAY, Kind.PRIVMSG, "#c", "", (), raw + b"oops")])
+    place.export(tmp_path / "before")
+    other = Place(tmp_path / "other")
+    other.put([PastLine(DAY, Kind.REDACTED, "#c", "", (), raw)])
+    assert other.bring(tmp_path / "before")["there"] == 1
+    other.export(tmp_path / "after")
+    third = Place(tmp_path / "third")
+    assert third.bring(tmp_path / "after")["added"] == 1
+    assert third.kept(tmp_path / "kept") == other.kept(tmp_path / "kept")
