@@ -55,7 +55,7 @@ IDLE = {
     "search: commonest word": 100.0,
     "search: common word": 100.0,
 }
-LOADED = IDLE | {"LATEST": 50.0, "BEFORE a time": 50.0}
+LOADED = {"LATEST": 50.0, "BEFORE a time": 50.0, "attach, 100 conversations": 50.0}
 
 
 class World:
