@@ -117,6 +117,7 @@ class Database:
         self._lock_wait = BUSY_TIMEOUT
         self._targets = lines.Targets()
         self._log_pages = 0  # about so many are in the log
+        self._log_synced = False  # it is to be written back next
         self._expiries: list[Expiry] = []  # what lines to delete, the first first
         if path.is_dir():
             raise Refused(f"{path} is a directory and not a database: name another home, or move it away")
@@ -255,8 +256,11 @@ class Database:
 
     def index(self) -> bool:
         """Index a portion of the lines, or write a portion of the log back. True if more is to be done soon."""
-        if self._log_pages >= CHECKPOINT_PAGES:
-            self._log_pages = 0
+        if self._log_pages >= CHECKPOINT_PAGES and not self._log_synced:
+            self.sync()  # or else SQLite does, in the middle of writing it back: it takes half of that time
+            self._log_synced = True
+        elif self._log_pages >= CHECKPOINT_PAGES:
+            self._log_pages, self._log_synced = 0, False
             with suppress(sqlite3.Error):  # what can't be written back stays in the log, and nothing is lost
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         else:

@@ -13,7 +13,7 @@ from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import LAST_SEQ, Expiry, Range, Search
-from bouncer.store import finding, indexer
+from bouncer.store import database, finding, indexer
 from bouncer.store.batch import Batch
 from bouncer.store.conversations import read_lines
 from bouncer.store.database import Database, connect
@@ -270,6 +270,17 @@ def test_questions_for_times_look_at_few_lines(base: Base) -> None:
         first, steps = steps, 0
         read_search(reader, Search((1,), "word", 10))
         assert first < steps + 40  # it did not go through the 2,900 that are newer
+
+
+def test_the_log_is_written_back_between(base: Base, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(database, "CHECKPOINT_PAGES", 5)
+    base.put(1, 1, 100)
+    while base.database.index():
+        assert base.found("word") == list(range(100, 0, -1))
+    copy = tmp_path / "without-log.db"
+    copy.write_bytes(base.path.read_bytes())
+    with closing(connect(copy)) as without_log:
+        assert [hit.line.seq for hit in read_search(without_log, Search((1,), "w7*", 20))][-1] == 7
 
 
 async def test_a_damaged_page_is_a_sentence(base: Base) -> None:
