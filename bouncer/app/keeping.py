@@ -20,9 +20,10 @@ EVERY = 3600.0  # seconds between two sweeps of everything; a line may be kept s
 LOOK = 15.0  # seconds between two looks whether settings have changed
 PAUSE = 0.01  # seconds between two portions: a reader is free most of the time
 PORTION = 5000  # lines that are weighed at once: 1 MB, some milliseconds of a reader
+LEAST = 20  # lines: who has thousands of networks is not weighed line by line
 TOGETHER = 100  # expiries that wait at once, and networks that are looked at in one go of the loop
 LINE = 120  # bytes that a line has, by a rule of thumb
-STEPS = 200  # portions of a size: what is kept is right to so small a part
+STEPS = 200  # portions of a size: between networks, what is the oldest is right to so small a part of it
 SLACK = 50  # when there is too much, a 50th more goes, so that not each new line begins it anew
 
 _NEWEST = Mark(LAST_SEQ, LAST_SEQ)
@@ -54,11 +55,15 @@ class Keeping:
 
     async def run(self) -> None:
         """Look for ever."""
+        failing = False
         while True:
             try:
                 await self.look()
+                failing = False
             except Unavailable as problem:
-                logger.warning("what is kept too long can't be deleted now: %s", problem)
+                if not failing:
+                    logger.warning("what is kept too long can't be deleted now: %s", problem)
+                failing = True
             await self._pause(LOOK)
 
     async def look(self) -> None:
@@ -111,7 +116,8 @@ class Keeping:
 
     async def _cuts(self, rule: Rule) -> list[Expiry]:
         """What has to go, for at most so many bytes to be left; nothing if there are no more."""
-        heads = {link.network.id: link.log.seq for link in self._house.links() if link.network.id in rule.networks}
+        links = {network: self._house.link(network) for network in rule.networks}
+        heads = {network: link.log.seq for network, link in links.items() if link is not None}
         if not heads or await self._fits(rule, heads):
             return []
         ends = dict.fromkeys(heads, _NEWEST)
@@ -159,7 +165,7 @@ class Keeping:
 
 
 def _step(rule: Rule) -> int:
-    return max(1, min(PORTION, rule.size // (LINE * STEPS * len(rule.networks))))
+    return max(LEAST, min(PORTION, rule.size // (LINE * STEPS * len(rule.networks))))
 
 
 def _expiry(rule: Rule, network: int, end: Mark, head: int) -> Expiry:

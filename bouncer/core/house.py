@@ -95,6 +95,10 @@ class House:
         """All users as they are now."""
         return [account.user for account in self.accounts.values()]
 
+    def link(self, network_id: int) -> Link | None:
+        """The link of that network, or None."""
+        return self._links.get(network_id)
+
     def links(self) -> list[Link]:
         """All links of all accounts."""
         return list(self._links.values())

@@ -103,7 +103,7 @@ class Pace:
     index_again: float = 60.0  # after it failed; what is not indexed is found all the same
     damage_again: float = 60.0  # what can't be written for damage is tried so often: somebody may have mended it
     expire: float = 3600.0  # removed things are looked for so often
-    expire_more: float = 0.1  # between portions, so that they take a small share of the disk's time
+    expire_more: float = 0.05  # between portions, so that they take a small share of the disk's time
 
 
 class Writer:

@@ -11,6 +11,7 @@ import pytest
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.errors import Unavailable
+from bouncer.model.history import Expiry
 from bouncer.model.records import User
 from bouncer.store.batch import Batch
 from bouncer.store.indexer import INDEX_ROWS
@@ -44,6 +45,7 @@ class Disk:
         self.unindexed = 0
         self.indexed: list[int] = []  # how many lines waited at each portion of the index
         self.index_problem: Exception | None = None
+        self.expire_problem: Exception | None = None
         self.closed = False
         self.attempted: Callable[[], object] = lambda: None
         self.indexing: Callable[[], object] = lambda: None
@@ -76,6 +78,8 @@ class Disk:
         self.syncs += 1
 
     def expire(self) -> bool:
+        if self.expire_problem is not None:
+            raise self.expire_problem
         if self.portions:
             self.portions -= 1
         return self.portions > 0
@@ -414,6 +418,27 @@ async def test_portions_are_deleted_until_none_is_left(make: Make) -> None:
     while disk.portions:
         await writer.settled()
     assert disk.portions == 0
+
+
+async def test_who_waits_for_deletions_is_told_when_none_is_left(make: Make) -> None:
+    writer, disk, _ = make(Pace(expire=3600.0, expire_more=0.0))
+    await writer.expired()
+    disk.portions = 5
+    writer.expire(Expiry(1))
+    await writer.expired()
+    assert disk.portions == 0
+
+
+async def test_who_waits_for_deletions_is_told_that_they_fail(make: Make) -> None:
+    writer, disk, _ = make(Pace(expire=3600.0, expire_more=0.0))
+    disk.expire_problem = OSError("no")
+    with pytest.raises(Unavailable, match="the disk says no"):
+        await writer.expired()
+    disk.expire_problem = None
+    await writer.expired()
+    writer.close()
+    with pytest.raises(Unavailable, match="closed"):
+        await writer.expired()
 
 
 async def test_lines_are_indexed_in_portions_until_none_is_left(make: Make) -> None:
