@@ -14,7 +14,7 @@ import re
 import socket
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ Place = tuple[str, ...]  # of a setting: its table, if it is in one, and its key
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"  # RFC 1123 section 2.1
 _HOSTNAME = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.ASCII)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9.\[\]:-]+/?", re.ASCII | re.IGNORECASE)
+# What libpq would take apart in another way than was meant, and so show a part of a password as a host, is not let in.
+_POSTGRESQL = re.compile(r"postgres(?:ql)?://(?:[^@/\s]+@)?[^@\s]*")
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -67,7 +69,7 @@ class Config:
 
     listen: tuple[ListenAddress, ...]
     hostname: str
-    store: str  # "sqlite"
+    store: str = field(repr=False)  # "sqlite", or a URL of PostgreSQL, which may have a password in it
     tls: Tls
     upstream: Upstream
     origins: tuple[str, ...] = ()
@@ -220,9 +222,13 @@ def _store(value: object, folder: Path) -> str:
     if value == "sqlite":
         return "sqlite"
     # the value may hold a password, so it is not repeated
-    if isinstance(value, str) and value.startswith(("postgresql:", "postgres:")):
-        raise Refused('PostgreSQL is not built yet; use "sqlite"')
-    raise Refused('it is to be "sqlite"')
+    if not isinstance(value, str) or not value.startswith(("postgresql:", "postgres:")):
+        raise Refused('it is to be "sqlite", or the URL of a database as in "postgresql://user@host/database"')
+    if not _POSTGRESQL.fullmatch(value):
+        raise Refused(
+            "write the URL as postgresql://user@host/database; in a password, write @ as %40, / as %2F, a space as %20"
+        )
+    return value
 
 
 def _file(value: object, folder: Path) -> Path:

@@ -69,7 +69,7 @@ async def _live(home: Home) -> None:
     async with AsyncExitStack() as ending:
         ending.enter_context(HomeLock(home))
         config = load_config(home.config)
-        store = open_store(home)
+        store = open_store(home, config)
         ending.callback(store.close)
         bouncer = assemble(home, config, store)
         ending.callback(bouncer.passwords.close)

@@ -26,6 +26,7 @@ from bouncer.caps.table import CAPABILITIES
 from bouncer.client import HostPacing
 from bouncer.core.house import House
 from bouncer.core.link import Link
+from bouncer.model.errors import Refused
 from bouncer.model.records import Network
 from bouncer.net.ident import IdentServer, OidentdFile
 from bouncer.net.listen import Listeners
@@ -36,6 +37,7 @@ from bouncer.operations.tap import Traffic
 from bouncer.service.answer import answer
 from bouncer.store.secrets import open_box
 from bouncer.store.sqlite import Store
+from bouncer.store.threaded import ThreadedStore
 from bouncer.upstream.tracked import TRACKED
 
 WANTED_CAPS = frozenset(row.name for row in CAPABILITIES if row.wanted)
@@ -46,7 +48,7 @@ class Bouncer:
     """The parts of a running bouncer."""
 
     house: House
-    store: Store
+    store: ThreadedStore
     passwords: PasswordHasher
     upstreams: Upstreams
     desk: Desk
@@ -58,12 +60,23 @@ class Bouncer:
     context: Callable[[Actor], Context]
 
 
-def open_store(home: Home) -> Store:
-    """The home's database. Raises Refused with one clear sentence."""
-    return Store.open(home.database, open_box(home.secret_key, home.database))
+def open_store(home: Home, config: Config | None = None) -> ThreadedStore:
+    """The home's database, or the one that its settings name; they are read if they are
+    not given. Raises Refused with one clear sentence."""
+    box = open_box(home.secret_key, home.database)
+    store = (config or load_config(home.config)).store
+    if store == "sqlite":
+        return Store.open(home.database, box)
+    try:
+        from bouncer.store.postgresql.store import ServerStore  # its driver is there only where it is asked for
+    except ImportError as error:
+        raise Refused(
+            "the store is to be on PostgreSQL, and its driver is missing: run pip install 'bouncer-irc[postgresql]'"
+        ) from error
+    return ServerStore.open(store, box)
 
 
-def assemble(home: Home, config: Config, store: Store) -> Bouncer:
+def assemble(home: Home, config: Config, store: ThreadedStore) -> Bouncer:
     """Make a bouncer of its parts; nothing is connected or listened to yet. Raises Refused."""
     loop = asyncio.get_running_loop()
     timers = LoopTimers(loop)
@@ -155,7 +168,7 @@ async def offline_context(home: Home) -> AsyncIterator[Context]:
     config = load_config(home.config)
     home.make()
     with HomeLock(home):
-        store = open_store(home)
+        store = open_store(home, config)
         passwords = PasswordHasher()
         try:
             snapshot = store.load()

@@ -37,7 +37,7 @@ _LINKS = packed(
 )
 _NICKS = frozenset({Kind.NICK})
 _NICK = f"kind = {int(Kind.NICK)}"
-_OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
+OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
 # the mark below which lines are in the index
 UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
 _COLUMNS = ("seq", "time", "kind", "hex(name)", "hex(device)", "boot", "hex(raw)")
@@ -142,7 +142,7 @@ def read_each(connection: sqlite3.Connection, network: int, seqs: list[int]) -> 
 
 def read_place(connection: sqlite3.Connection, network: int, msgid: str) -> Mark | None:
     """Where the first line with this msgid stands."""
-    ours = _OURS.fullmatch(msgid)
+    ours = OURS.fullmatch(msgid)
     if ours is not None and msgid.startswith(message_ids(int(ours[1], 16), network)):
         found = connection.execute(
             "SELECT time, seq FROM messages WHERE network = ? AND seq = ? AND boot = ? AND msgid = ''",

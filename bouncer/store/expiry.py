@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from bouncer.model.entry import LINKED_KINDS, TEXT_KINDS
 from bouncer.model.history import LAST_SEQ, Expiry, Mark, Weight
 from bouncer.model.records import REMOVED_DAYS
+from bouncer.store.connection import Connection
 from bouncer.store.conversations import LONGEST, bounded, target_ids
 from bouncer.store.index_words import document, row_of
 from bouncer.store.indexer import Indexer, insert_documents
@@ -126,7 +127,7 @@ def _expire_network(connection: sqlite3.Connection, indexer: Indexer, expiry: Ex
     linked = [(network, int(row[0])) for row in rows if int(row[2]) in LINKED_KINDS]
     connection.executemany("DELETE FROM links WHERE network = ? AND seq = ?", linked)
     connection.execute("DELETE FROM milestones WHERE network = :network AND seq <= :last AND time < :before", values)
-    _raise_head(connection, network, last)
+    raise_head(connection, network, last)
     if len(rows) == EXPIRY_ROWS or (expiry.before is not None and _expire_late(connection, indexer, expiry)):
         return True
     _refresh_latest(connection, "network = :network AND latest < :before", values)
@@ -150,7 +151,7 @@ def _expire_late(connection: sqlite3.Connection, indexer: Indexer, expiry: Expir
     connection.executemany("DELETE FROM messages WHERE network = ? AND seq = ?", [(network, seq) for seq in seqs])
     connection.executemany("DELETE FROM places WHERE target = ? AND time = ? AND seq = ?", places)
     connection.executemany("DELETE FROM links WHERE network = ? AND seq = ?", [(network, seq) for seq in seqs])
-    _raise_head(connection, network, max(seqs, default=0))
+    raise_head(connection, network, max(seqs, default=0))
     return len(places) == EXPIRY_ROWS
 
 
@@ -175,7 +176,7 @@ def _expire_target(connection: sqlite3.Connection, indexer: Indexer, expiry: Exp
         "DELETE FROM places WHERE target = ? AND time = ? AND seq = ?",
         [(found[0], int(row[1]), int(row[0])) for row in rows],
     )
-    _raise_head(connection, expiry.network, max((int(row[0]) for row in own), default=0))
+    raise_head(connection, expiry.network, max((int(row[0]) for row in own), default=0))
     linked = [(expiry.network, int(row[0]), found[0]) for row in rows if int(row[3]) != found[0]]
     connection.executemany("DELETE FROM links WHERE network = ? AND seq = ? AND target = ?", linked)
     if len(rows) < EXPIRY_ROWS:
@@ -202,17 +203,17 @@ def unindex(connection: sqlite3.Connection, indexer: Indexer, network: int, rows
         indexer.removed(network, unindexed)
 
 
-def _raise_head(connection: sqlite3.Connection, network: int, seq: int) -> None:
+def raise_head(connection: Connection, network: int, seq: int) -> None:
     """Lines up to this number are gone, and no longer tell that it was given."""
     if seq:
         connection.execute(
             "INSERT INTO heads (network, seq) VALUES (?, ?) "
-            "ON CONFLICT (network) DO UPDATE SET seq = max(seq, excluded.seq)",
+            "ON CONFLICT (network) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > heads.seq",
             (network, seq),
         )
 
 
-def newest_line(connection: sqlite3.Connection, network: int) -> int:
+def newest_line(connection: Connection, network: int) -> int:
     """The highest number of a network's lines, 0 if there are none."""
     found = connection.execute("SELECT max(seq) FROM messages WHERE network = ?", (network,)).fetchone()
     return found[0] or 0

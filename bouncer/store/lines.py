@@ -182,11 +182,11 @@ def raise_heads(connection: Connection) -> dict[int, Head]:
     for network, device, seq in connection.execute("SELECT network, device, seq FROM positions"):
         positions.setdefault(network, {})[from_column(device)] = seq
     return {
-        network: Head(seq, time, positions.get(network, {}))
-        for network, seq, time in connection.execute(
+        network: Head(seq, max(newest, tail), positions.get(network, {}))
+        for network, seq, newest, tail in connection.execute(
             # all that is indexed was said at that time or before; lines of the past come last, and are older
-            "SELECT heads.network, heads.seq, max(coalesce(newest, 0), coalesce((SELECT max(time) FROM messages AS m "
-            "WHERE m.network = heads.network AND m.seq > coalesce(indexed.seq, 0)), 0)) "
+            "SELECT heads.network, heads.seq, coalesce(newest, 0), coalesce((SELECT max(time) FROM messages AS m "
+            "WHERE m.network = heads.network AND m.seq > coalesce(indexed.seq, 0)), 0) "
             "FROM heads LEFT JOIN indexed ON indexed.network = heads.network"
         )
     }
@@ -197,7 +197,7 @@ def read_devices(connection: Connection, network: int) -> dict[str, Seen]:
     rows = connection.execute(
         "SELECT device, seen_at, (SELECT count(*) FROM (SELECT 1 FROM messages WHERE network = positions.network "
         f"AND messages.seq > positions.seq AND kind IN ({_TEXT}) AND boot <> {PAST_BOOT} LIMIT {BEHIND_LIMIT}) "
-        "AS some) "
+        "AS few) "
         "FROM positions WHERE network = ?",
         (network,),
     )

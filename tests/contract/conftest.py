@@ -11,9 +11,12 @@ import pytest
 
 from bouncer.model.ports import Archive, History, Records, Snapshot
 from bouncer.store.memory import MemoryStore
+from bouncer.store.postgresql.store import ServerStore
 from bouncer.store.secrets import open_box
 from bouncer.store.sqlite import Store
 from bouncer.store.writer import Pace
+
+BLOCKS = {"indexed": 0, "postgresql-indexed": 2}  # kinds that index at once; lines in a block
 
 
 class AnyStore(Records, Archive, History, Protocol):
@@ -52,17 +55,25 @@ class Place:
         return self.snapshot
 
 
-@pytest.fixture(params=["memory", "sqlite", "indexed"])
+@pytest.fixture(params=["memory", "sqlite", "indexed", "postgresql", "postgresql-indexed"])
 async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    """A new, empty store that is loaded and attached. One kind never comes to index its lines, one does so at once."""
+    """A new, empty store that is loaded and attached. Some never come to index their lines, some do so at once:
+    PostgreSQL's in small blocks, with a line left over now and then."""
+    kind = request.param
+    indexing = kind in BLOCKS
+    pace = Pace(index=0.0 if indexing else 3600.0, expire_more=0.0)
     memory = MemoryStore()
+    database = tmp_path / "bouncer.db"
+    key = tmp_path / "secret.key"
+    url = request.getfixturevalue("postgresql").new_schema() if kind.startswith("postgresql") else ""
 
-    def open_sqlite() -> AnyStore:
-        database = tmp_path / "bouncer.db"
-        pace = Pace(index=0.0 if indexing else 3600.0, expire_more=0.0)
-        return Store.open(database, open_box(tmp_path / "secret.key", database), pace=pace)
+    def make() -> AnyStore:
+        if kind == "memory":
+            return memory
+        if url:
+            return ServerStore.open(url, open_box(key, database), pace=pace, block=BLOCKS.get(kind, 64))
+        return Store.open(database, open_box(key, database), pace=pace)
 
-    indexing = request.param == "indexed"
-    place = Place((lambda: memory) if request.param == "memory" else open_sqlite, indexing)
+    place = Place(make, indexing)
     yield place
     place.store.close()

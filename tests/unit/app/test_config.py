@@ -131,7 +131,10 @@ port = 80
         ('hostname = "a\\nb"', "a host name"),
         ('hostname = "-a"', "a host name"),
         (f'hostname = "{"a" * 64}"', "a host name"),
-        ('store = "postgresql://user@host/db"', "PostgreSQL is not built yet"),
+        ('store = "postgresql:user@host/db"', "write the URL as postgresql://user@host/database"),
+        ('store = "postgresql://user:p@ss@host/db"', "write @ as %40"),
+        ('store = "postgresql://user:p/ss@host/db"', "write @ as %40"),
+        ('store = "postgresql://user:p ss@host/db"', "write @ as %40"),
         ('store = "mysql"', 'it is to be "sqlite"'),
         ("store = 1", 'it is to be "sqlite"'),
         ('"a\\nb" = 1', "there is no setting 'a\\nb'"),
@@ -170,8 +173,12 @@ def test_wrong_values(text: str, words: str) -> None:
 
 
 def test_a_password_in_a_store_is_not_repeated() -> None:
-    (problem,) = problems('store = "postgresql://user:hunter2@host/db"')
-    assert "hunter2" not in problem
+    (problem,) = problems('store = "postgresql://user:hunter@2@host/db"')
+    assert "hunter" not in problem
+    url = "postgresql://user:hunter2@host/db"
+    config = parse_config(f'store = "{url}"', FILE)
+    assert config.store == url
+    assert "hunter2" not in repr(config)
 
 
 @pytest.mark.parametrize(

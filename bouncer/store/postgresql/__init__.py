@@ -1,0 +1,1 @@
+"""The store on PostgreSQL. What the dialects share is one floor up, in bouncer/store."""
