@@ -151,6 +151,14 @@ def _table(values: Mapping[Place, Any], name: str) -> dict[str, Any]:
     return {place[1]: value for place, value in values.items() if place[0] == name and len(place) > 1}
 
 
+def in_the_home(config: Config) -> None:
+    """For what reads the database in the home: raises Refused if the store is elsewhere, and such a file an old one."""
+    if config.store != "sqlite":
+        raise Refused(
+            "this works on a database in the home, and the store is on a PostgreSQL server: use pg_dump there"
+        )
+
+
 def machine_name() -> str:
     """This machine's host name, if it can be ours as a server, else "localhost"."""
     name = socket.gethostname()[:LONGEST_HOSTNAME]

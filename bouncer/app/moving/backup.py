@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bouncer import __version__
-from bouncer.app.config import load_config
+from bouncer.app.config import in_the_home, load_config
 from bouncer.app.home import Home, HomeLock
 from bouncer.app.moving.archive import (
     CERTIFICATES,
@@ -43,6 +43,7 @@ Say = Callable[[str], None]
 def back_up(home: Home, to: Path | None, say: Say) -> None:
     """Write the home to a file, which appears when it is whole. A bouncer may run on it. Raises Refused."""
     config = load_config(home.config)
+    in_the_home(config)
     now = datetime.now(UTC)
     name = f"bouncer-{now:%Y-%m-%dT%H%M%SZ}.tar.gz"
     path = Path(name) if to is None else to / name if to.is_dir() else to

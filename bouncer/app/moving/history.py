@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bouncer.app.config import load_config
+from bouncer.app.config import in_the_home, load_config
 from bouncer.app.home import Home
 from bouncer.app.moving import json_lines
 from bouncer.app.moving.comparing import exactly
@@ -54,7 +54,7 @@ def import_history(
 
 
 def _reader(home: Home) -> Reader:
-    load_config(home.config)  # a home whose settings are wrong may have its database elsewhere
+    in_the_home(load_config(home.config))
     return Reader(home.database)
 
 

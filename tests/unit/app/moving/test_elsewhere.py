@@ -1,0 +1,31 @@
+"""A home whose store is on a server: what reads the file in the home refuses, also where an old one lies there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bouncer.app.home import Home
+from bouncer.app.moving.backup import back_up
+from bouncer.app.moving.history import export_history, import_history
+from bouncer.app.wire import open_store
+from bouncer.model.errors import Refused
+
+
+def test_an_old_file_is_not_taken_for_the_store(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    store = open_store(home)
+    store.load()
+    store.close()
+    home.config.write_text('store = "postgresql://user:sesame@host/database"')
+    told: list[str] = []
+    acts: tuple[Callable[[], None], ...] = (
+        lambda: back_up(home, tmp_path / "copy", told.append),
+        lambda: export_history(home, told.append, "alice", (), "json", "-", "", False),
+        lambda: import_history(home, told.append, "alice", tmp_path / "lines.json", "json", "", False, False),
+    )
+    for act in acts:
+        with pytest.raises(Refused, match="the store is on a PostgreSQL server: use pg_dump there"):
+            act()
+    assert told == []
+    assert not (tmp_path / "copy").exists()
