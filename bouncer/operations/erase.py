@@ -51,18 +51,20 @@ async def _meant(context: Context, target: Target) -> list[int]:
     found = account.user.network(target.network) if account is not None else None
     if found is not None:
         return [found.id]
-    ids = [
-        network.id
-        for owner, network, _ in await removed_networks(context)
-        if account is not None and owner == account.user.id and fold_name(network.name) == name
-    ]
-    ids += [
-        network.id
-        for user, _ in await removed_users(context)
-        if fold_name(user.name) == fold_name(target.user)
-        for network in user.networks
-        if fold_name(network.name) == name
-    ]
+    if account is not None:  # a deleted user who had that name before is somebody else
+        ids = [
+            network.id
+            for owner, network, _ in await removed_networks(context)
+            if owner == account.user.id and fold_name(network.name) == name
+        ]
+    else:
+        ids = [
+            network.id
+            for user, _ in await removed_users(context)
+            if fold_name(user.name) == fold_name(target.user)
+            for network in user.networks
+            if fold_name(network.name) == name
+        ]
     return ids or [find_network(context, target)[1].id]
 
 

@@ -84,6 +84,16 @@ async def test_the_history_of_what_was_deleted_goes_too(stocked: Bench) -> None:
     assert await left(stocked, network) == []
 
 
+async def test_who_has_the_name_of_a_deleted_user_deletes_nothing_of_theirs(stocked: Bench) -> None:
+    network = say(stocked, ("#python", 1))
+    await stocked.do("user delete alice")
+    await stocked.do("user create alice password=unguessable-enough")
+    assert "no network" in await stocked.refusal("history delete libera confirm=yes", ALICE)
+    assert "no network" in await stocked.refusal("history delete alice/libera confirm=yes")
+    await stocked.store.expired()
+    assert await left(stocked, network) == [1]
+
+
 async def test_what_is_not_understood_is_refused(stocked: Bench) -> None:
     assert "needs to know which" in await stocked.refusal("history delete confirm=yes", Actor("alice", False, "libera"))
     assert "another user" in await stocked.refusal("history delete alice/libera confirm=yes", Actor("bob"))
