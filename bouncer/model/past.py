@@ -16,7 +16,8 @@ from bouncer.model.errors import Refused
 NAME_LIMIT: Final = 512  # bytes of a target's or device's name: as long as a line of text
 ALSO_LIMIT: Final = 1000  # channels that one person can be seen in
 LINE_LIMIT: Final = UPSTREAM_TAG_LIMIT + BODY_LIMIT  # bytes of a line: as long as a network may send one
-LATEST: Final = 253_402_300_799_999  # the last millisecond that a date of four digits of a year can be written for
+# The last millisecond of December 30, 9999: a date of it has a year of four digits in every time zone.
+LATEST: Final = 253_402_214_399_999
 
 _NO_NAME = re.compile("[\0\r\n ]")
 _BREAKS = re.compile(rb"[\0\r\n]")
@@ -42,7 +43,7 @@ def past_line(
     Raises Refused with what is wrong with it.
     """
     if not 0 <= time <= LATEST:
-        raise Refused("its time is not between 1970 and 9999")
+        raise Refused("its time is not between 1970 and the end of 9999")
     if len(raw) > LINE_LIMIT:
         raise Refused(f"it is longer than {LINE_LIMIT} bytes, which no line of IRC is")
     if _BREAKS.search(raw):

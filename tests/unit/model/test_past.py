@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,13 @@ def test_a_line_is_what_its_command_says() -> None:
     assert past_line(5, RAW, "#a", "phone", kind="PRIVMSG") == (5, Kind.PRIVMSG, "#a", "phone", (), RAW)
     quit_line = past_line(LATEST, b":a!b@c quit", "", also=("#a", "#b"))
     assert (quit_line.kind, quit_line.also) == (Kind.QUIT, ("#a", "#b"))
+
+
+@pytest.mark.parametrize("time", [0, LATEST])
+@pytest.mark.parametrize("hours", [-23, 23])
+def test_each_time_is_a_date_in_every_zone(time: int, hours: int) -> None:
+    zone = timezone(timedelta(hours=hours))
+    assert datetime.fromtimestamp(past_line(time, RAW, "#a").time // 1000, zone).year in (1969, 1970, 9999)
 
 
 @pytest.mark.parametrize(
