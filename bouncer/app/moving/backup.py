@@ -47,6 +47,8 @@ def back_up(home: Home, to: Path | None, say: Say) -> None:
     now = datetime.now(UTC)
     name = f"bouncer-{now:%Y-%m-%dT%H%M%SZ}.tar.gz"
     path = Path(name) if to is None else to / name if to.is_dir() else to
+    if path.exists() and not path.is_file():
+        raise Refused(f"{path} is there and is no file: name another one")
     try:
         with tempfile.TemporaryDirectory(prefix=".bouncer-backup-", dir=path.absolute().parent) as folder:
             manifest = _write(home, path, Path(folder), now)
@@ -64,8 +66,11 @@ def back_up(home: Home, to: Path | None, say: Say) -> None:
 def _write(home: Home, path: Path, folder: Path, now: datetime) -> Manifest:
     """Copy the database, then write it and the other files into one."""
     open_box(home.secret_key, home.database)  # refuses a home whose key is missing: such a backup opens no secret
+    size = home.database.stat().st_size
+    if size > shutil.disk_usage(folder).free:  # SQLite would tell of an error of the database
+        raise Refused(f"{path} needs {size:,} bytes for a copy beside it: make room there, or name another disk")
     copy = folder / DATABASE
-    with Reader(home.database) as reader, progress(home.database.stat().st_size, "copy the database") as told:
+    with Reader(home.database) as reader, progress(size, "copy the database") as told:
         reader.copy(copy, told)
     found = look(copy)
     files = {**home_files(home), DATABASE: copy}

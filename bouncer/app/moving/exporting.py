@@ -186,10 +186,12 @@ def _output(to: str) -> Iterator[IO[bytes]]:
         sys.stdout.buffer.flush()
         return
     path = Path(to)
+    if path.exists() and not path.is_file():
+        raise Refused(f"{to} is there and is no file: name another one, or leave --to out for standard output")
     unfinished = path.with_name(path.name + ".new")
     unfinished.unlink(missing_ok=True)
     try:
-        with _private(unfinished, "wb") as file:
+        with _private(unfinished, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

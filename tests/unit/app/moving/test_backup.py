@@ -3,12 +3,17 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
+import os
+import shutil
 import sqlite3
 import tarfile
 import threading
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -161,6 +166,22 @@ def test_where_a_backup_goes(full: Place, tmp_path: Path, monkeypatch: pytest.Mo
         back_up(full.home, tmp_path / "nowhere" / "b.tar", full.said.append)
 
 
+def test_a_full_disk_is_not_taken_for_a_damaged_home(
+    full: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(Refused, match=r"b\.tar needs [0-9,]+ bytes for a copy beside it: make room there"):
+        back_up(full.home, tmp_path / "b.tar", full.said.append)
+    assert not list(tmp_path.glob("*bouncer-backup*"))
+
+
+def test_a_device_is_not_replaced(full: Place, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refused, match="is no file"):
+        back_up(full.home, tmp_path / "pipe", full.said.append)
+    assert (tmp_path / "pipe").is_fifo()
+
+
 def test_a_home_without_its_key_is_not_backed_up(full: Place, tmp_path: Path) -> None:
     full.home.secret_key.rename(tmp_path / "key")
     with pytest.raises(Refused, match=r"secret\.key is missing"):
@@ -228,6 +249,41 @@ def test_only_files_are_taken(full: Place, archive: Path, tmp_path: Path, kind: 
         verify(made_of(tmp_path / "evil.tar", contents(archive), change), full.said.append)
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_what_goes_before_a_file_is_not_read_as_long_as_it_says(full: Place, tmp_path: Path, kind: bytes) -> None:
+    """A gigabyte of it is some megabytes when it is compressed."""
+    info = tarfile.TarInfo("a")
+    info.type, info.size = kind, 256 << 20
+    path = tmp_path / "bomb.tar"
+    with path.open("wb") as file:
+        file.write(info.tobuf(tarfile.USTAR_FORMAT))
+        file.truncate(info.size + 2048)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match="no backup of a bouncer"):
+            verify(path, full.said.append)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_thousands_of_headers_before_a_file_are_refused(full: Place, tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a")
+    info.type, info.size = tarfile.XGLTYPE, 14
+    header = info.tobuf(tarfile.USTAR_FORMAT) + b"14 comment=ab\n".ljust(512, b"\0")
+    (tmp_path / "long.tar").write_bytes(header * 3000)
+    with pytest.raises(Refused, match="no backup of a bouncer"):
+        verify(tmp_path / "long.tar", full.said.append)
+
+
+def test_damage_is_found_whoever_compressed_it(full: Place, archive: Path, tmp_path: Path) -> None:
+    again = bytearray(lzma.compress(gzip.decompress(archive.read_bytes())))
+    again[len(again) // 2] ^= 255
+    (tmp_path / "b.tar.xz").write_bytes(again)
+    with pytest.raises(Refused, match="damaged or cut off"):
+        verify(tmp_path / "b.tar.xz", full.said.append)
+
+
 def _changed(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda head: head | changes
 
@@ -253,6 +309,7 @@ def _changed(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
             ),
             "make room",
         ),
+        (lambda head: head | {"files": [each | {"size": float("inf")} for each in head["files"]]}, "damaged manifest"),
         (lambda head: [head], "no backup of a bouncer"),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,13 @@ def test_networks_that_are_not_there(place: Place, tmp_path: Path, what: str, pr
     with pytest.raises(Refused, match=problem):
         place.export(tmp_path / "lines", what)
     assert not (tmp_path / "lines").exists()
+
+
+def test_a_device_is_not_replaced(place: Place, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refused, match="is no file"):
+        place.export(tmp_path / "pipe")
+    assert [each.name for each in tmp_path.iterdir() if each.is_fifo()] == ["pipe"]
 
 
 def test_a_home_without_a_database(tmp_path: Path, place: Place) -> None:
