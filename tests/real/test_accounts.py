@@ -32,6 +32,8 @@ def unusual(pem: str) -> dict[str, object]:
         "detach_after": "3d",
         "detach_on": "none",
         "sticky": True,
+        "keep": "2w",
+        "keep_size": "800kB",
     }
     net = {
         "name": "Lib.era_-1",
@@ -53,6 +55,8 @@ def unusual(pem: str) -> dict[str, object]:
         "ignore": ["troll!*@*", "*!*@spam.example"],
         "do_not_log": ["#private", "bob"],
         "quit_message": "bye 'bye'",
+        "keep": "90d",
+        "keep_size": "500MB",
         "sasl": {"user": "ali ce", "password": "s\"e'c\\ret ", "mechanism": "SCRAM-SHA-256", "required": True},
         "flood": {"burst": 7, "every": "1.5s"},
         "channels": [channel, "#plain", "&local"],
@@ -67,7 +71,9 @@ def unusual(pem: str) -> dict[str, object]:
         "first_helping": 7,
         "highlight": ["coffee", "release*"],
         "ignore": ["*!*@everywhere.example"],
-        "limits": {"networks": 9, "devices": 8},
+        "keep": "1y",
+        "keep_size": "2GB",
+        "limits": {"networks": 9, "devices": 8, "keep": "2y", "keep_size": "3GB"},
         "network": [net, {"name": "second", "servers": ["irc.example"], "enabled": False, "flood": "off"}],
     }
 
