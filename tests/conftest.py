@@ -1,12 +1,17 @@
-"""What all tests may use: a PostgreSQL server of their own, where PostgreSQL is installed."""
+"""What all tests may use: a PostgreSQL server of their own, where it is installed; and how Hypothesis is to work."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.postgresql_server import PostgresqlServer
+
+# How fast a machine is proves nothing: a busy one is slow, and the first text drawn on a new one takes seconds.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
