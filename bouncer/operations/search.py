@@ -18,7 +18,7 @@ from bouncer.model.entry import Kind
 from bouncer.model.errors import Refused
 from bouncer.model.history import Search, Spot
 from bouncer.model.ports import Found
-from bouncer.model.records import fold_name
+from bouncer.model.records import User, fold_name
 from bouncer.operations import values
 from bouncer.operations.change import find_network, find_user
 from bouncer.operations.context import Context
@@ -36,9 +36,7 @@ _HARMFUL = re.compile("[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]
 
 
 async def search(context: Context, call: Call) -> Result:
-    user = find_user(context, call.target.user)
-    if not context.actor.is_machine and fold_name(user.name) != fold_name(context.actor.user):
-        raise Refused("what others said and were told is not searched from here, also not by admins")
+    user = of_their_own(context, call)
     networks = [find_network(context, call.target)[1]] if call.target.network else user.networks
     wanted = call.values
     if not (wanted.get("text") or wanted.get("in") or wanted.get("from")):
@@ -60,8 +58,8 @@ async def search(context: Context, call: Call) -> Result:
         )
     )
     names = {network.id: network.name for network in networks}
-    data = [_as_data(hit, names[hit.network]) for hit in reversed(found[:limit])]
-    lines = [_shown(each, zone) for each in data]
+    data = [as_data(hit, names[hit.network]) for hit in reversed(found[:limit])]
+    lines = [shown(each, zone) for each in data]
     older = ""
     if len(found) > limit:
         older = ".".join(map(str, found[limit - 1].spot))
@@ -69,7 +67,16 @@ async def search(context: Context, call: Call) -> Result:
     return Result(tuple(lines) or ("nothing found",), {"lines": data, "before": older})
 
 
-def _as_data(hit: Found, network: str) -> dict[str, Any]:
+def of_their_own(context: Context, call: Call) -> User:
+    """Whose history is asked for. Raises Refused if it is somebody else's."""
+    user = find_user(context, call.target.user)
+    if not context.actor.is_machine and fold_name(user.name) != fold_name(context.actor.user):
+        raise Refused("what others said and were told is not searched from here, also not by admins")
+    return user
+
+
+def as_data(hit: Found, network: str) -> dict[str, Any]:
+    """A line of text as data."""
     message = Message.parse(hit.line.raw)
     text = message.param(1)
     kind = "notice" if hit.line.kind == Kind.NOTICE else "message"
@@ -85,7 +92,8 @@ def _as_data(hit: Found, network: str) -> dict[str, Any]:
     }
 
 
-def _shown(line: dict[str, Any], zone: tzinfo) -> str:
+def shown(line: dict[str, Any], zone: tzinfo) -> str:
+    """A line of text as people read it."""
     time = datetime.fromtimestamp(line["time"], zone).strftime("%Y-%m-%d %H:%M")
     form = {"message": "<{}>", "notice": "-{}-", "action": "* {}"}[line["kind"]]
     return f"{time} {line['network']}/{line['target']} {form.format(line['nick'])} {line['text']}"
@@ -150,7 +158,7 @@ OPERATIONS = (
         "In all networks or in one; only lines of text, and only the asker's own. All words have to be in a line: "
         '"in quotes" they follow each other, and wor* is what begins so. Case and accents make no difference. The '
         "newest are found first; the last line of an answer is the command for those before them. Times are of the "
-        "user's time zone.",
+        "user's time zone; history show with one of them shows what was said around it.",
         (
             "search {scope} release notes in=#python after=2026-01-31",
             "search {scope} deploy* from=bob limit=50",
