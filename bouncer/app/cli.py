@@ -22,7 +22,7 @@ from bouncer import __version__
 from bouncer.app import admin, completion
 from bouncer.app.completion import offered
 from bouncer.app.home import Home, InUse, default_home
-from bouncer.app.moving.commands import history_commands, home_commands
+from bouncer.app.moving.commands import history_commands, home_commands, store_commands
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.operations.row import Key, LeftOut, Operation, Result, Takes
 from bouncer.operations.table import OPERATIONS, perform
@@ -155,6 +155,11 @@ def program(
     for command in history_commands(_home, _say, _refusals):
         command.params.append(_home_option())
         groups[HISTORY].add_command(command)
+    store = click.Group("store", params=[_home_option()], help="Where all is kept.")
+    bouncer.add_command(store)
+    for command in store_commands(_home, _say, _refusals):
+        command.params.append(_home_option())
+        store.add_command(command)
     for command in home_commands(_home, _say, _refusals):
         command.params.append(_home_option())
         bouncer.add_command(command)

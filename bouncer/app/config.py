@@ -25,6 +25,8 @@ from bouncer.net.proxies import Network as AddressRange
 from bouncer.operations.toml_lines import line_numbers, line_of
 from bouncer.operations.values import seconds
 
+SQLITE = "sqlite"  # the store in the home
+DRIVER_MISSING = "the driver for PostgreSQL is missing: run pip install 'bouncer-irc[postgresql]'"
 MAX_FILE = 1024 * 1024  # bytes; settings have a few hundred, so more is some other file, named by mistake
 LISTEN_LIMIT = 64  # addresses; each costs a descriptor, and no machine has that many worth telling apart
 LIST_LIMIT = 256  # origins, proxies, ranges of addresses; each is looked at in turn
@@ -151,14 +153,6 @@ def _table(values: Mapping[Place, Any], name: str) -> dict[str, Any]:
     return {place[1]: value for place, value in values.items() if place[0] == name and len(place) > 1}
 
 
-def in_the_home(config: Config) -> None:
-    """For what reads the database in the home: raises Refused if the store is elsewhere, and such a file an old one."""
-    if config.store != "sqlite":
-        raise Refused(
-            "this works on a database in the home, and the store is on a PostgreSQL server: use pg_dump there"
-        )
-
-
 def machine_name() -> str:
     """This machine's host name, if it can be ours as a server, else "localhost"."""
     name = socket.gethostname()[:LONGEST_HOSTNAME]
@@ -227,8 +221,13 @@ def _hostname(value: object, folder: Path) -> str:
 
 
 def _store(value: object, folder: Path) -> str:
-    if value == "sqlite":
-        return "sqlite"
+    return checked_store(value)
+
+
+def checked_store(value: object) -> str:
+    """Which store is meant: "sqlite", or a URL of PostgreSQL. Raises Refused."""
+    if value == SQLITE:
+        return SQLITE
     # the value may hold a password, so it is not repeated
     if not isinstance(value, str) or not value.startswith(("postgresql:", "postgres:")):
         raise Refused('it is to be "sqlite", or the URL of a database as in "postgresql://user@host/database"')
@@ -306,7 +305,7 @@ def _pace(value: object, folder: Path) -> float:
 _SETTINGS: Mapping[Place, tuple[object, Callable[[object, Path], object]]] = {
     ("listen",): (["ircs://[::]:6697", "irc+insecure://127.0.0.1:6667"], _listen),
     ("hostname",): (None, _hostname),
-    ("store",): ("sqlite", _store),
+    ("store",): (SQLITE, _store),
     ("origins",): ([], _origins),
     ("trusted_proxies",): ([str(network) for network in LOOPBACK], _ranges),
     ("tls", "certificate"): ("certs/server.pem", _file),

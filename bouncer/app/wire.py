@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bouncer import __version__
 from bouncer.app.certificates import ListenerCertificate
 from bouncer.app.clock import LoopTimers
-from bouncer.app.config import Config, load_config
+from bouncer.app.config import DRIVER_MISSING, SQLITE, Config, load_config
 from bouncer.app.desk import Desk
 from bouncer.app.entrance import Entrance
 from bouncer.app.home import Home, HomeLock
@@ -65,14 +65,12 @@ def open_store(home: Home, config: Config | None = None) -> ThreadedStore:
     not given. Raises Refused with one clear sentence."""
     box = open_box(home.secret_key, home.database)
     store = (config or load_config(home.config)).store
-    if store == "sqlite":
+    if store == SQLITE:
         return Store.open(home.database, box)
     try:
         from bouncer.store.postgresql.store import ServerStore  # its driver is there only where it is asked for
     except ImportError as error:
-        raise Refused(
-            "the store is to be on PostgreSQL, and its driver is missing: run pip install 'bouncer-irc[postgresql]'"
-        ) from error
+        raise Refused(DRIVER_MISSING) from error
     return ServerStore.open(store, box)
 
 

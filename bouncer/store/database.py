@@ -47,6 +47,7 @@ _force = getattr(os, "fdatasync", os.fsync)  # macOS has only fsync
 
 log = logging.getLogger(__name__)
 
+_PUT_BACK = "put back a backup of it with: bouncer restore FILE --force"
 # what SQLite's primary result codes mean to whoever runs this, and what helps
 _MEANINGS = {
     sqlite3.SQLITE_FULL: "its disk is full: make room there",
@@ -56,7 +57,7 @@ _MEANINGS = {
     sqlite3.SQLITE_PERM: "it may not be accessed: give this user access to it",
     sqlite3.SQLITE_CANTOPEN: "it can't be opened: see that its directory exists and that this user may write there",
     sqlite3.SQLITE_NOTADB: "it is not a database: name another home, or move the file away",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: put back a backup of it",
+    sqlite3.SQLITE_CORRUPT: f"it is damaged: {_PUT_BACK}",
     sqlite3.SQLITE_IOERR: "its disk fails: look at the system's log",
 }
 
@@ -179,7 +180,7 @@ class Database:
             self.sync()
         except Unreadable as error:
             raise Refused(
-                f"the database {self.path} is damaged: the secrets of {error} do not open; put back a backup of it"
+                f"the database {self.path} is damaged: the secrets of {error} do not open; {_PUT_BACK}"
             ) from error
         except (sqlite3.Error, OSError, *ODD_ROWS) as error:
             raise Refused(explain(self.path, error)) from error

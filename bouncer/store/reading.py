@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from bouncer.model.entry import PAST_BOOT, Kind
 from bouncer.model.errors import Refused
@@ -45,8 +45,42 @@ class Named:
         return f"{self.user}/{self.network}"
 
 
-class Reader:
-    """A look at a database. Used by one thread. Raises Refused where the database can't be read."""
+class Reader(Protocol):
+    """A look at a store that another process may write to. Each raises Refused where it can't be read."""
+
+    def networks(self) -> list[Named]:
+        """All that are not removed, by their users' names and in their order."""
+
+    def count(self, network: int, *, imported: bool = False) -> int:
+        """How many lines there are of a network, or how many that were imported."""
+
+    def targets(self, network: int) -> list[str]:
+        """The names of all conversations, as they were last spelled."""
+
+    def conversation(self, question: Range) -> list[Kept]:
+        """As History.lines."""
+
+    def head(self, network: int) -> int:
+        """The last number of a network, up to which :meth:`lines` can then read; 0 if there is none."""
+
+    def lines(self, network: int, after: int, upto: int, limit: int) -> list[tuple[int, PastLine]]:
+        """The lines with ``after < seq <= upto``, the first ``limit`` of them, with their numbers. ``upto`` is what
+        :meth:`head` gave for this network just before."""
+
+    def loose(self, network: int) -> Iterator[tuple[int, int, bytes]]:
+        """Lines that belong to no conversation: time, kind, raw. Looks at all lines of the network."""
+
+
+def named(number: int, user: str | bytes, network: str | bytes, of_user: str, of_network: str) -> Named:
+    """A network out of the columns of its row and its user's."""
+    owner = from_column(user)
+    user_settings, settings = json.loads(of_user), json.loads(of_network)
+    nick = settings.get("nick") or user_settings.get("nick") or owner
+    return Named(number, owner, from_column(network), user_settings.get("timezone", "UTC"), nick)
+
+
+class FileReader:
+    """A Reader of a SQLite file. Used by one thread."""
 
     def __init__(self, path: Path) -> None:
         """Raises Refused if there is none, or if it is not of the schema that this program knows."""
@@ -74,43 +108,31 @@ class Reader:
         self._connection.close()
         self._links.close()
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> FileReader:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def networks(self) -> list[Named]:
-        """All that are not removed, by their users' names and in their order."""
         rows = self._all(
             "SELECT n.id, u.name, n.name, u.settings, n.settings FROM networks AS n JOIN users AS u ON u.id = n.user "
             "WHERE n.deleted_at IS NULL AND u.deleted_at IS NULL ORDER BY u.name, n.place"
         )
-        found = []
-        for number, user, network, of_user, of_network in rows:
-            user = from_column(user)
-            user_settings, settings = json.loads(of_user), json.loads(of_network)
-            nick = settings.get("nick") or user_settings.get("nick") or user
-            found.append(Named(number, user, from_column(network), user_settings.get("timezone", "UTC"), nick))
-        return found
+        return [named(*row) for row in rows]
 
     def count(self, network: int, *, imported: bool = False) -> int:
-        """How many lines there are of a network, or how many that were imported."""
         only = f" AND boot = {PAST_BOOT}" if imported else ""
         return int(self._all(f"SELECT count(*) FROM messages WHERE network = ?{only}", network)[0][0])
 
     def targets(self, network: int) -> list[str]:
-        """The names of all conversations, as they were last spelled."""
         rows = self._all("SELECT name FROM targets WHERE network = ? ORDER BY folded", network)
         return [from_column(name) for (name,) in rows]
 
     def conversation(self, question: Range) -> list[Kept]:
-        """As History.lines."""
         return self._look(lambda connection: read_lines(connection, question))
 
     def head(self, network: int) -> int:
-        """The last number of a network, up to which :meth:`lines` can then read; 0 if there is none."""
-
         def look(connection: sqlite3.Connection) -> int:
             self._links.execute("DROP TABLE IF EXISTS links")
             self._links.execute("CREATE TABLE links (seq INTEGER, name)")
@@ -129,8 +151,7 @@ class Reader:
         return self._look(look)
 
     def lines(self, network: int, after: int, upto: int, limit: int) -> list[tuple[int, PastLine]]:
-        """The lines with ``after < seq <= upto``, the first ``limit`` of them, with their numbers. ``upto`` is what
-        :meth:`head` gave for this network, which also finds out which lines are of several conversations."""
+        # head() has found out which of them are of several conversations
         rows = self._all(
             "SELECT m.seq, m.time, m.kind, coalesce(t.name, ''), m.device, m.raw FROM messages AS m "
             "LEFT JOIN targets AS t ON t.id = m.target WHERE m.network = ? AND m.seq > ? AND m.seq <= ? "
@@ -157,7 +178,6 @@ class Reader:
         ]
 
     def loose(self, network: int) -> Iterator[tuple[int, int, bytes]]:
-        """Lines that belong to no conversation: time, kind, raw. Looks at all lines of the network."""
         rows = self._connection.execute(
             "SELECT time, kind, raw FROM messages WHERE network = :network AND target = 0 "
             "AND seq NOT IN (SELECT seq FROM links WHERE network = :network)",

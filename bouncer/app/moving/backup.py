@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bouncer import __version__
-from bouncer.app.config import in_the_home, load_config
+from bouncer.app.config import SQLITE, load_config
 from bouncer.app.home import Home, HomeLock
 from bouncer.app.moving.archive import (
     CERTIFICATES,
@@ -32,7 +32,7 @@ from bouncer.app.moving.progress import progress
 from bouncer.model.errors import Refused
 from bouncer.store.checking import Checked, begin_anew, check, look
 from bouncer.store.files import PRIVATE_DIRECTORY, sync_directory
-from bouncer.store.reading import Reader
+from bouncer.store.reading import FileReader
 from bouncer.store.secrets import open_box
 
 SPARE = 64 << 20  # bytes to be left on the disk after a backup is unpacked
@@ -43,7 +43,11 @@ Say = Callable[[str], None]
 def back_up(home: Home, to: Path | None, say: Say) -> None:
     """Write the home to a file, which appears when it is whole. A bouncer may run on it. Raises Refused."""
     config = load_config(home.config)
-    in_the_home(config)
+    if config.store != SQLITE:
+        raise Refused(
+            "the store is on a PostgreSQL server: use pg_dump there, and keep bouncer.toml, secret.key and certs/ of "
+            f"{home} beside it"
+        )
     now = datetime.now(UTC)
     name = f"bouncer-{now:%Y-%m-%dT%H%M%SZ}.tar.gz"
     path = Path(name) if to is None else to / name if to.is_dir() else to
@@ -70,7 +74,7 @@ def _write(home: Home, path: Path, folder: Path, now: datetime) -> Manifest:
     if size > shutil.disk_usage(folder).free:  # SQLite would tell of an error of the database
         raise Refused(f"{path} needs {size:,} bytes for a copy beside it: make room there, or name another disk")
     copy = folder / DATABASE
-    with Reader(home.database) as reader, progress(size, "copy the database") as told:
+    with FileReader(home.database) as reader, progress(size, "copy the database") as told:
         reader.copy(copy, told)
     found = look(copy)
     files = {**home_files(home), DATABASE: copy}

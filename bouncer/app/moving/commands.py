@@ -102,3 +102,22 @@ def home_commands(home: Callable[[], Home], say: Say, refusals: Refusals) -> lis
                 moving.restore(home(), path, force, say)
 
     return [backup, restore]
+
+
+def store_commands(home: Callable[[], Home], say: Say, refusals: Refusals) -> list[click.Command]:
+    """The commands of the group ``store``."""
+
+    @click.command("migrate")
+    @click.argument("to", metavar="sqlite|postgresql://USER@HOST/DATABASE")
+    def migrate(to: str) -> None:
+        """Copy all that is kept into another store, and compare the two.
+
+        The bouncer has to be stopped meanwhile, and the other store empty. Nothing is changed in this one, nor in
+        bouncer.toml: what to write there is told at the end.
+        """
+        from bouncer.app.moving.migrating import migrate_store  # much that no other command needs
+
+        with refusals():
+            migrate_store(home(), to, say)
+
+    return [migrate]

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bouncer.app.config import in_the_home, load_config
+from bouncer.app.config import DRIVER_MISSING, SQLITE, load_config
 from bouncer.app.home import Home
 from bouncer.app.moving import json_lines
 from bouncer.app.moving.comparing import exactly
@@ -25,7 +26,7 @@ from bouncer.model.errors import Refused
 from bouncer.model.past import PastLine
 from bouncer.model.records import fold_name
 from bouncer.operations.names import meant, quoted
-from bouncer.store.reading import Named, Reader
+from bouncer.store.reading import FileReader, Named, Reader
 
 Say = Callable[[str], None]
 
@@ -53,9 +54,19 @@ def import_history(
     _tell_imported(done, as_json, say)
 
 
-def _reader(home: Home) -> Reader:
-    in_the_home(load_config(home.config))
-    return Reader(home.database)
+@contextmanager
+def _reader(home: Home) -> Iterator[Reader]:
+    store = load_config(home.config).store
+    if store == SQLITE:
+        with FileReader(home.database) as reader:
+            yield reader
+        return
+    try:
+        from bouncer.store.postgresql.reading import ServerReader  # its driver is there only where it is asked for
+    except ImportError as error:
+        raise Refused(DRIVER_MISSING) from error
+    with ServerReader(store) as reader:
+        yield reader
 
 
 # --- which networks

@@ -11,11 +11,12 @@ import pytest
 
 from bouncer.app.home import Home
 from bouncer.app.moving.history import export_history, import_history
-from bouncer.app.wire import open_store
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.past import PastLine
 from bouncer.model.records import Network, User
+from bouncer.store.secrets import open_box
+from bouncer.store.sqlite import Store
 
 ALICE = User(1, "alice", networks=(Network(1, "libera"), Network(2, "oftc", nick="al")))
 
@@ -23,15 +24,19 @@ ALICE = User(1, "alice", networks=(Network(1, "libera"), Network(2, "oftc", nick
 class Place:
     """A home, and what the commands on it say."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, empty: bool = False) -> None:
         self.home = Home(path)
         self.said: list[str] = []
-        self.put()
+        if not empty:
+            self.put()
+
+    def store(self) -> Store:
+        return Store.open(self.home.database, open_box(self.home.secret_key, self.home.database))
 
     def put(self, lines: Sequence[PastLine] = (), network: int = 1) -> None:
         """Have these lines kept as if they had come from the network."""
         self.home.make()
-        store = open_store(self.home)
+        store = self.store()
         snapshot = store.load()
         store.put_users([ALICE])
         head = snapshot.heads[network].seq if network in snapshot.heads else 0

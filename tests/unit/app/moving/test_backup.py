@@ -20,7 +20,6 @@ import pytest
 
 from bouncer.app.home import Home, HomeLock, InUse
 from bouncer.app.moving.backup import back_up, restore, verify
-from bouncer.app.wire import open_store
 from bouncer.model.errors import Refused
 from bouncer.model.records import Network
 from tests.unit.app.moving.conftest import ALICE, Place, said
@@ -74,17 +73,15 @@ def test_a_home_comes_back_from_its_backup(full: Place, archive: Path, tmp_path:
     for name in ("bouncer.toml", "secret.key", "certs/server.pem", "certs/old/server.pem"):
         assert (home.path / name).read_bytes() == (full.home.path / name).read_bytes()
         assert (home.path / name).stat().st_mode & 0o777 == 0o600
-    again = Place.__new__(Place)
-    again.home, again.said = home, []
-    assert again.kept(tmp_path / "there") == full.kept(tmp_path / "here")
+    assert Place(home.path, empty=True).kept(tmp_path / "there") == full.kept(tmp_path / "here")
 
 
 def test_what_is_given_after_a_restore_was_never_given_before(full: Place, archive: Path, tmp_path: Path) -> None:
     home = Home(tmp_path / "new")
     restore(home, archive, False, full.said.append)
     boots = []
-    for each in (full.home, home):
-        store = open_store(each)
+    for each in (full, Place(home.path, empty=True)):
+        store = each.store()
         boots.append(store.load().boot)
         store.close()
     assert boots[1] > boots[0] + 1_000_000
@@ -348,7 +345,7 @@ def test_a_certificate_outside_of_the_home_is_told_of(full: Place, tmp_path: Pat
 
 
 def test_history_of_removed_networks_is_in_a_backup(full: Place, tmp_path: Path) -> None:
-    store = open_store(full.home)
+    store = full.store()
     store.load()
     store.put_users([replace(ALICE, networks=(Network(2, "oftc"),))])
     store.close()
