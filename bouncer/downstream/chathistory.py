@@ -73,11 +73,11 @@ def parse_timestamp(text: str) -> int | None:
 
 
 def parse_limit(text: str) -> int | None:
-    """How many lines are asked for, of those that one answer may have; None if it is no number above 0."""
-    digits = text.lstrip("0")
-    if not text.isascii() or not text.isdigit() or not digits:
+    """How many lines are asked for, of those that one answer may have; None if it is no number."""
+    if not text.isascii() or not text.isdigit():
         return None
-    return LIMIT if len(digits) > len(str(LIMIT)) else min(int(digits), LIMIT)
+    digits = text.lstrip("0")
+    return LIMIT if len(digits) > len(str(LIMIT)) else min(int(digits or "0"), LIMIT)
 
 
 def _selector(text: str, target: str) -> int | str:
@@ -139,10 +139,11 @@ def _lines(session: Attached, form: _Form, params: Sequence[str]) -> None:
         else:
             _fail(session, verb, _Wrong("MESSAGE_ERROR", target, why=_NOT_RETRIEVED))
 
-    if question.network:
+    if question.network and question.limit:
         session.ask(question, render)
     else:
-        render(Excerpt((), complete=True))
+        # gamja asks for 0 lines until it has read ISUPPORT, and takes an error for the answer to all that it asked
+        render(Excerpt((), complete=not question.network))
 
 
 def _canonical(excerpt: Excerpt, target: str, fold: Callable[[str], str], *, channel: bool) -> str:
@@ -173,7 +174,7 @@ def _targets(session: Attached, form: _Form, params: Sequence[str]) -> None:
         shown = [talk for talk in talks if not place.is_detached(talk.target)]
         complete = len(shown) <= limit
         if not complete:
-            shown = shown[:limit] if start < end else shown[-limit:]
+            shown = shown[:limit] if start < end else shown[len(shown) - limit :]
         told = [
             Message.lenient("CHATHISTORY", "TARGETS", talk.target, stamp(talk.time), source=place.server)
             for talk in shown

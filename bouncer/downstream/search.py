@@ -55,7 +55,7 @@ def _question(network: int, told: Mapping[str, str]) -> Search:
     if not (text.strip() or target or sender):
         raise _Wrong("text", "There is nothing to look for")
     limit = parse_limit(told["limit"]) if "limit" in told else LIMIT
-    if limit is None:
+    if not limit:
         raise _Wrong("limit", "Invalid limit")
     after, before = _time(told, "after"), _time(told, "before")
     return Search((network,), text, min(limit, LIMIT), target, sender, after, before)
