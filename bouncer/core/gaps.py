@@ -34,6 +34,9 @@ LINES_LIMIT = 10_000  # of one conversation and one connection: a day of a very 
 PEOPLE_LIMIT = 100  # private conversations of one connection
 PATIENCE = 30.0  # seconds for an answer, from when the question went out ...
 JOINING = 600.0  # seconds in which channels are joined again; of those that are not, a later process does not know
+WORD_LIMIT = (
+    150  # characters of a msgid or a nick that a question is asked with: some networks have 100; a line has 510
+)
 SILENCES = 3  # ... and so many questions without one, then this connection is asked no more
 EVERYBODY = ""  # the target of the question who has said something
 LABEL = "gap"  # begins the labels of our questions; clients' are numbers (upstream/labels.py)
@@ -251,7 +254,8 @@ class Gaps:
         last, now = piece.lines[-1], self._timers.now()
         time = past_at(last, 0, now)
         msgid = last.tags.get("msgid", "")
-        after = f"msgid={msgid}" if self._msgids and msgid and " " not in msgid else _moment(time + OVERLAP_MS - 1)
+        named = self._msgids and msgid and " " not in msgid and len(msgid) <= WORD_LIMIT
+        after = f"msgid={msgid}" if named else _moment(time + OVERLAP_MS - 1)
         if after == want.after or not time or want.lines >= LINES_LIMIT:
             return True
         want.after = after
@@ -264,7 +268,7 @@ class Gaps:
         since = self._everybody
         people = [line.param(1) for line in lines if line.command == "CHATHISTORY" and line.param(0) == "TARGETS"]
         for name in dict.fromkeys(people[:PEOPLE_LIMIT]):
-            if since is not None and name and " " not in name and name[0] not in "#&":
+            if since is not None and name and " " not in name and name[0] not in "#&" and len(name) <= WORD_LIMIT:
                 self._queue.append(_Want(name, _moment(since)))
 
 

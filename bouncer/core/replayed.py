@@ -17,12 +17,13 @@ from bouncer.model.history import Trace, words_of
 from bouncer.model.past import PastLine
 from bouncer.model.ports import Timers
 from bouncer.model.questions import Known, Recall
-from bouncer.upstream.batches import Batches, Piece
+from bouncer.upstream.batches import LINE_OVERHEAD, Batches, Piece
 
 RETRY = 30.0  # seconds after which a store that could not answer is asked again
-# Lines that wait while the store can't be asked, some 6 MB. Of more, the newest batch is given up: whoever sends so
-# much without being asked can be asked again.
-WAITING_LIMIT = 20_000
+# What waits while the store can't be asked: some 20,000 lines of usual length. Of more, the newest batch is given up:
+# whoever sends so much without being asked can be asked again.
+WAITING_BYTES = 12 << 20
+PORTION_OVERHEAD = 500  # bytes beside the lines, measured; empty batches take it too
 # A line said just now may stand in history before it comes to us as a live one: with such lines a batch waits for that.
 JUST_NOW_MS = 60_000
 PORTION = 200  # lines that are read, compared and shown at a time: 3 ms, as with a burst of live ones
@@ -43,7 +44,7 @@ class Replayed:
 
     ``read`` says what a line of a batch about some conversation was, None if history is not to have it. ``insert`` puts
     lines into the log, in order of time. ``came`` and ``kept`` are told of each piece when it is there, and when its
-    lines are in the log (or it is given up).
+    lines are in the log; of one that is given up neither, and ``kept`` of none whose connection has ended before.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class Replayed:
         "_network",
         "_read",
         "_recall",
+        "_size",
         "_timers",
         "_waiting",
         "batches",
@@ -80,6 +82,7 @@ class Replayed:
         self._came = came
         self._kept = kept
         self._waiting: deque[_Portion] = deque()
+        self._size = 0  # of those
         self._asking = False
         self._alarm = Alarm(timers, self._ring)
 
@@ -100,18 +103,21 @@ class Replayed:
         self._set_alarm()
 
     def ended(self, now: float) -> None:
-        """The connection is gone: what it brought is as good as any."""
+        """The connection is gone: what it brought is as good as any, but answers nothing that the next one asks."""
         for piece in self.batches.ended():
             self._take(piece, now)
+        self._waiting = deque(portion._replace(last=False) for portion in self._waiting)
         self._set_alarm()
 
     def _take(self, piece: Piece, now: float) -> None:
+        portions = [piece.lines[start : start + PORTION] for start in range(0, max(1, len(piece.lines)), PORTION)]
+        size = sum(map(_size, portions))
+        if self._size + size > WAITING_BYTES:
+            return
+        self._size += size
         self._came(piece)
-        room = len(self._waiting) * PORTION + len(piece.lines) <= WAITING_LIMIT
-        lines = piece.lines if room else []
-        for start in range(0, max(1, len(lines)), PORTION):
-            end = start + PORTION
-            self._waiting.append(_Portion(piece, lines[start:end], now, end >= len(lines)))
+        for place, lines in enumerate(portions, 1):
+            self._waiting.append(_Portion(piece, lines, now, place == len(portions)))
         self._go_on()
 
     def _go_on(self) -> None:
@@ -151,7 +157,8 @@ class Replayed:
 
     def _done(self) -> None:
         """The oldest portion is in the log, or there was nothing in it to keep."""
-        piece, _, _, last = self._waiting.popleft()
+        piece, lines, _, last = self._waiting.popleft()
+        self._size -= _size(lines)
         if last:
             self._kept(piece)
 
@@ -171,6 +178,11 @@ class Replayed:
 
     def _set_alarm(self) -> None:
         self._alarm.set(self.batches.due_at)
+
+
+def _size(lines: Sequence[Message]) -> int:
+    """Of a portion, in bytes."""
+    return PORTION_OVERHEAD + sum(len(message.raw) + LINE_OVERHEAD for message in lines)
 
 
 def _trace(message: Message, line: PastLine) -> Trace:

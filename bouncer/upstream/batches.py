@@ -21,6 +21,8 @@ HISTORY = frozenset({CHATHISTORY, TARGETS, "znc.in/playback"})
 COMPLETE = "draft/chathistory-end"  # a tag of a batch's start: there is no more to ask for
 
 LINES_LIMIT = 2000  # lines held of one batch (design 3.3), then they are a piece of history of their own
+LINE_OVERHEAD = 600  # bytes that a line takes beside its text, measured on CPython 3.11
+HELD_BYTES = 8 << 20  # of all batches together; more than LINES_LIMIT lines of usual length
 PATIENCE = 30.0  # seconds a batch is held (design 3.3), likewise
 BATCHES_LIMIT = 64  # batches open at a time, inner ones too; networks send one after the other
 
@@ -46,9 +48,10 @@ class _Batch:
     label: str
     since: float  # when the oldest line held, or the batch itself, came
     lines: list[Message] = field(default_factory=list)
+    size: int = 0  # of the lines, in bytes
 
     def piece(self, *, last: bool) -> Piece:
-        lines, self.lines = self.lines, []
+        lines, self.lines, self.size = self.lines, [], 0
         return Piece(self.type, self.target, lines, last, self.complete, self.label)
 
 
@@ -56,10 +59,11 @@ class Batches:
     """The batches of one connection. Times are seconds. ``open``, always the same object, has them by reference; those
     inside another one are the other one."""
 
-    __slots__ = ("_labels", "open")
+    __slots__ = ("_held", "_labels", "open")
 
     def __init__(self) -> None:
         self.open: dict[str, _Batch] = {}
+        self._held = 0  # bytes of their lines
         self._labels: dict[str, str] = {}  # of batches around these, by reference
 
     @property
@@ -89,7 +93,11 @@ class Batches:
             return None
         for name in [name for name, each in self.open.items() if each is batch]:
             del self.open[name]
-        return batch.piece(last=True)
+        return self._piece(batch, last=True)
+
+    def _piece(self, batch: _Batch, *, last: bool) -> Piece:
+        self._held -= batch.size
+        return batch.piece(last=last)
 
     def takes(self, message: Message) -> bool:
         """Whether a line belongs to one of these; then it is held."""
@@ -97,7 +105,10 @@ class Batches:
         if batch is None:
             return False
         if message.command != "BATCH":
+            size = len(message.raw) + LINE_OVERHEAD
             batch.lines.append(message)
+            batch.size += size
+            self._held += size
             return True
         sign, reference = message.param(0)[:1], message.param(0)[1:]
         if reference == batch.reference:
@@ -109,9 +120,11 @@ class Batches:
         return True
 
     def overfull(self, message: Message) -> Piece | None:
-        """What the batch of a line that was taken holds, if that is as much as one may."""
+        """What the batch of a line that was taken holds, if that is as much as one may, or all of them."""
         batch = self.open.get(message.tags.get("batch", ""))
-        return batch.piece(last=False) if batch is not None and len(batch.lines) >= LINES_LIMIT else None
+        if batch is None or not (len(batch.lines) >= LINES_LIMIT or (batch.lines and self._held >= HELD_BYTES)):
+            return None
+        return self._piece(batch, last=False)
 
     def overdue(self, now: float) -> Iterator[Piece]:
         """What was held too long. Lines that come later belong to their batch as before."""
@@ -119,7 +132,7 @@ class Batches:
             if now - batch.since >= PATIENCE:
                 batch.since = now
                 if batch.lines:
-                    yield batch.piece(last=False)
+                    yield self._piece(batch, last=False)
 
     def ended(self) -> Iterator[Piece]:
         """The connection is gone: what all of them hold."""
@@ -127,7 +140,7 @@ class Batches:
         self.open.clear()
         self._labels.clear()
         for batch in batches:
-            yield batch.piece(last=False)
+            yield self._piece(batch, last=False)
 
 
 def _each(open_: dict[str, _Batch]) -> list[_Batch]:

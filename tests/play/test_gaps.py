@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bouncer.core import gaps
+from bouncer.core import gaps, replayed
 from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS
 from bouncer.model.history import LAST_SEQ, Range
@@ -288,6 +288,46 @@ async def test_a_networks_clock_that_is_behind(stage: Stage) -> None:
 
 def _behind(line: str) -> str:
     return f"@time=2023-11-14T21:56:40.000Z {line}" if " 422 " in line else line
+
+
+async def test_an_answer_to_the_connection_before_is_none_to_this_one(stage: Stage) -> None:
+    network = await begin(stage, Historian(stage, caps=f"{CAPS} labeled-response"))
+    network.hangs_up()
+    stage.timers.pass_by(100)
+    network.talks("hello", "carol", by="carol", to="alice")
+    network.connects()
+    (targets,) = [line for line in network.upstream.heard() if "CHATHISTORY" in line]
+    stage.store.fail("the disk is full")
+    label = targets.partition(" ")[0].removeprefix("@")
+    network.upstream.says(f"@{label} :irc.example BATCH +t chathistory #x", *_lines(3), ":irc.example BATCH -t")
+    await stage.settle()
+    stage.timers.pass_by(5)
+    network.hangs_up()
+    network.connects()
+    stage.store.fail(None)
+    stage.timers.pass_by(replayed.RETRY - 1)
+    stage.timers.pass_by(0.5)
+    await stage.settle()
+    assert await texts(stage, "#x") == ["0", "1", "2"]
+    await network.answers()
+    assert await texts(stage, "carol") == ["hello"]
+
+
+def _lines(count: int) -> list[str]:
+    return [f"@batch=t;time=2020-01-01T00:00:00.{number:03d}Z :a!b@c PRIVMSG #x :{number}" for number in range(count)]
+
+
+@pytest.mark.parametrize("msgid", ["m" * 5000])
+async def test_a_msgid_that_no_question_has_room_for(stage: Stage, msgid: str) -> None:
+    network = await begin(stage, Historian(stage, channels=("#c", "#d"), page=10))
+    network.hangs_up()
+    expected = talk(network, *map(str, range(25)))
+    for said in network.history["#c"]:
+        said.msgid += msgid
+    network.connects()
+    await network.answers()
+    assert await texts(stage) == expected
+    assert max(map(len, network.asked)) < 300
 
 
 async def test_one_conversation_has_a_limit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

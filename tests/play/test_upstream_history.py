@@ -6,6 +6,7 @@ from functools import partialmethod
 
 import pytest
 
+from bouncer.core import replayed
 from bouncer.downstream.deliver import stamp
 from bouncer.downstream.replay import Replay
 from bouncer.irc.message import Message
@@ -342,3 +343,37 @@ async def test_what_is_missed_is_in_order_of_time_over_all_its_pages(
             assert [line.rpartition(":")[2] for line in lines if " PRIVMSG " in line] == list(map(str, range(65)))
             stage.store.commit()
             stage.begin()
+
+
+async def test_replays_of_very_many_channels_at_once(stage: Stage) -> None:
+    """As after a reconnect, where each channel tells what was said last."""
+    upstream = begin(stage)
+    for number in range(300):
+        upstream.says(*replay(said(-1, f"line {number}", f"m{number}"), target="#c"))
+    stage.timers.pass_by(2)
+    assert len(await texts(stage)) == 300
+
+
+async def test_what_waits_for_the_store_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replayed, "WAITING_BYTES", 50_000)
+    upstream = begin(stage)
+    stage.store.fail("the disk is full")
+    for number in range(1000):
+        upstream.says(*replay(said(-100, f"{number}", f"m{number}")))
+        upstream.says(":irc.example BATCH +e chathistory #c", ":irc.example BATCH -e")
+        await stage.settle()
+    assert len(upstream.link._replayed._waiting) < 100
+    stage.store.fail(None)
+    stage.timers.pass_by(60)
+    found = await texts(stage)
+    assert found == [str(number) for number in range(len(found))]
+    assert 10 < len(found) < 100
+    await play(stage, upstream, said(-90, "again", "m"))
+    assert (await texts(stage))[-1] == "again"
+
+
+async def test_passwords_that_were_said_under_another_nick(stage: Stage) -> None:
+    upstream = begin(stage)
+    for target in ("NickServ", ""):
+        await play(stage, upstream, said(-99, "identify secret", target="NickServ", by="mynick"), target=target)
+    assert await texts(stage, "NickServ", "mynick") == []

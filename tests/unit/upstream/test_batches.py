@@ -7,6 +7,7 @@ from math import inf
 import pytest
 
 from bouncer.irc.message import Message
+from bouncer.upstream import batches as module
 from bouncer.upstream.batches import BATCHES_LIMIT, LINES_LIMIT, PATIENCE, Batches, Piece
 
 
@@ -103,3 +104,20 @@ def test_there_are_not_too_many() -> None:
     fed(batches, *(f"BATCH +{number} chathistory #c" for number in range(BATCHES_LIMIT + 9)))
     fed(batches, *(f"@batch=1 BATCH +i{number} chathistory #c" for number in range(9)))
     assert len(batches.open) == BATCHES_LIMIT
+
+
+def test_all_together_hold_no_more_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD_BYTES", 10_000)
+    batches = Batches()
+    fed(batches, *(f"BATCH +{number} chathistory #c" for number in range(10)))
+    given = [
+        text
+        for number in range(1000)
+        for piece in fed(batches, f"@batch={number % 10} PRIVMSG #c :{number}")
+        for text in texts(piece)
+    ]
+    assert len(given) > 1000 - 10_000 / module.LINE_OVERHEAD
+    ends = [text for number in range(10) for piece in fed(batches, f"BATCH -{number}") for text in texts(piece)]
+    assert sorted(map(int, given + ends)) == list(range(1000))
+    fed(batches, "BATCH +1 chathistory #c")
+    assert fed(batches, "@batch=1 PRIVMSG #c :held") == []  # all room is free again
