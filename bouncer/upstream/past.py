@@ -14,6 +14,7 @@ from bouncer.model.entry import SAID_KINDS, Kind
 from bouncer.model.past import PastLine
 from bouncer.model.state import NetworkState
 from bouncer.upstream.clock import past_at
+from bouncer.upstream.services import is_secret
 from bouncer.upstream.tracked import TRACKED, Effect, Row
 
 # Ergo tells of joins and the like in words of this service to whom can't have them as lines.
@@ -57,6 +58,8 @@ def past(state: NetworkState, message: Message, conversation: str, stamp: int, n
     if effect is None or not effect[0]:
         return None
     kind, target = effect
+    if kind in SAID_KINDS and is_secret(message.param(0), message.param(1)):
+        return None  # said by us, perhaps under another nick
     named = conversation if not state.is_me(conversation) else ""
     if kind in SAID_KINDS and target:
         target = named or target  # our nick, or theirs, may have been another one then
