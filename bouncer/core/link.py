@@ -45,6 +45,7 @@ DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 RENAME = Kind.RENAME
 GONE_LIMIT = 2000  # msgids of redactions in history; as many lines as one batch may have
+UNLOGGED_LIMIT = 1000  # channels not to be kept, with all the names that the network gives them
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
 OUR_QUESTIONS = frozenset({"ISON", "NICK", "MONITOR", "JOIN"})
@@ -367,7 +368,8 @@ class Link:
             self._told_tokens = tokens
             if self.sessions:
                 self._show(supports(self))
-        self._gaps.begin(self.state, message)
+        if self.state.registered:
+            self._gaps.begin(self.state, message)
 
     def _asked_by_ctcp(self, message: Message, now: float) -> None:
         """A CTCP: the devices answer it, or, if none is there and it is for us alone, we do."""
@@ -419,7 +421,11 @@ class Link:
             self.markers.move(new, read)
         self._left_off.renamed(old, new)
         self._channels.renamed(message)
-        if not self._screening.keeps(old):
+        if (
+            not self._screening.keeps(old)
+            and self._screening.keeps(new)
+            and len(self.network.unlogged) < UNLOGGED_LIMIT
+        ):
             self._keep(replace(self.network, unlogged=(*self.network.unlogged, new)))
 
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:

@@ -114,3 +114,15 @@ async def test_what_was_not_kept_is_not_kept(stage: Stage) -> None:
     await stage.settle()
     assert not any(b"psst" in row.raw for row in stage.store._lines.get(link.network.id, []))
     assert link.network.unlogged == ("#old", "#new")
+
+
+async def test_settings_do_not_grow_however_often_it_is_renamed(stage: Stage) -> None:
+    stage.user()
+    upstream = stage.upstream()
+    link = upstream.link
+    link._keep(replace(link.network, unlogged=("#a",)))
+    upstream.welcomes()
+    upstream.joins("#a", "bob")
+    for _ in range(50):
+        upstream.says(":bob!b@h RENAME #a #b :there", ":bob!b@h RENAME #b #a :and back")
+    assert link.network.unlogged == ("#a", "#b")
