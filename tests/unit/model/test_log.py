@@ -80,3 +80,23 @@ def test_what_is_taken_back_is_gone_from_memory() -> None:
     log.settle(4)
     assert log.head == log.tail == 4
     assert log._bytes == 0
+
+
+@pytest.mark.parametrize("others", [{}, {"another": "#c"}])
+def test_a_msgid_of_any_form_is_taken_back(others: dict[str, str]) -> None:
+    log = Log(1)
+    log.append(Message.parse(rb"@msgid=a\:\sb;+x=m1 :bob!b@h PRIVMSG #c :one"), 0, Kind.PRIVMSG, "#c")
+    log.append(Message.parse(b"@msgid=m1 :bob!b@h PRIVMSG #c :two"), 0, Kind.PRIVMSG, "#c")
+    log.redact({"m1": "#c", **others}, str.lower)
+    assert [entry.kind for entry in log.slice(0, 2)] == [Kind.PRIVMSG, Kind.REDACTED]
+    log.redact({"a; b": "#c", **others}, str.lower)
+    assert [entry.kind for entry in log.slice(0, 2)] == [Kind.REDACTED, Kind.REDACTED]
+
+
+def test_to_take_one_line_back_the_others_are_not_read() -> None:
+    log = Log(1)
+    for number in range(3):
+        log.append(Message.parse(b"@msgid=m%d :bob!b@h PRIVMSG #c :x" % number), 0, Kind.PRIVMSG, "#c")
+    messages = [entry.message for entry in log.slice(0, 3)]
+    log.redact({"m1": "#c"}, str.lower)
+    assert [message._tags is None for message in messages] == [True, False, True]
