@@ -123,7 +123,7 @@ class Link:
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
-        self._taken_back: dict[str, str] = {}  # by msgid: the conversation; of this burst
+        self._taken_back: dict[str, str] = {}  # by msgid: the conversation; of this burst, or of a batch's lines
         self._gone: set[str] = set()  # msgids of lines of the past that are not to be kept, should they come
         self.reconfigure(user, network)
 
@@ -298,6 +298,8 @@ class Link:
 
     def _insert(self, lines: Sequence[PastLine]) -> None:
         """Keep lines of the past, which have been missed by all devices, and show them to those who are here."""
+        if self._taken_back:
+            self._take_back(())
         if self._gone:
             lines = [line for line in lines if Message.parse(line.raw).tags.get("msgid", "") not in self._gone]
         self._archive.append(self.network.id, [self.log.insert(line) for line in lines])
@@ -408,7 +410,7 @@ class Link:
         msgid = message.param(1)
         target = conversation or redacted_in(self.state, message)
         if target and msgid:
-            self._archive.redact(self.network.id, target, msgid)
+            self._taken_back[msgid] = target
             if len(self._gone) >= GONE_LIMIT:
                 self._gone.clear()
             self._gone.add(msgid)

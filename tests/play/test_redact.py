@@ -210,3 +210,21 @@ async def test_a_reaction_of_ours_is_kept_and_told_to_the_other_devices(stage: S
         "+draft/reply=m2 :alice!al@home.example PRIVMSG #c indeed",
     ]
     assert upstream.heard()
+
+
+async def test_a_redaction_in_history_reaches_who_reads_slowly(stage: Stage) -> None:
+    upstream = await said(stage)
+    slow = await stage.attached("alice@slow")
+    slow.full = True
+    upstream.says("@msgid=m3 :bob!b@h PRIVMSG #c :unspeakable as well", "@msgid=m4 :bob!b@h PRIVMSG #c :decent")
+    await stage.settle()
+    upstream.says(
+        ":irc.example BATCH +1 chathistory #c",
+        "@batch=1 :bob!b@h REDACT #c m3",
+        "@batch=1;time=2023-11-14T22:00:00.000Z :bob!b@h PRIVMSG #c :earlier",
+        ":irc.example BATCH -1",
+    )
+    await stage.settle()
+    slow.takes_again()
+    assert [line.rpartition(":")[2] for line in slow.lines()] == ["decent", "00] earlier"]
+    assert not any(b"as well" in row.raw for row in stage.store._lines[upstream.link.network.id])
