@@ -122,7 +122,7 @@ class Log:
     def redact(self, taken_back: Mapping[str, str], fold: Callable[[str], str], fresh: Sequence[Entry] = ()) -> None:
         """Take back what lines in memory said: by their msgid of the network's, in which conversation (folded). All but
         the ``fresh`` ones the store has been given, and takes back itself."""
-        # of one, only lines that have it somewhere in their tags are read: all of a store's outage take 100 ms, and room
+        # of one, only lines with it somewhere in their tags are read: all of a store's outage take 100 ms, and room
         one = next(iter(taken_back)) if len(taken_back) == 1 else ""
         mark = one if one and escape_tag_value(one) == one else "msgid="
         for place, entry in enumerate(self._entries):
