@@ -24,6 +24,7 @@ class Aside:
         self._most = most
         self._lines: dict[int, deque[Batch]] = {}  # by network
         self._rest: dict[str, Batch] = {}  # settings, positions and markers: one batch of each
+        self._redactions = Batch().redactions
         self.problem = ""  # why, in a sentence; "" if nothing is, or was when all was last tried
 
     def __contains__(self, network: int) -> bool:
@@ -32,7 +33,7 @@ class Aside:
     @property
     def empty(self) -> bool:
         """True if nothing is here."""
-        return not self._lines and not self._rest
+        return not self._lines and not self._rest and not self._redactions
 
     @property
     def batches(self) -> list[Batch]:
@@ -48,6 +49,8 @@ class Aside:
                 batches.append(Batch())
             batches[-1].add_lines(network, entries)
         part.drop_lines()
+        self._redactions.extend(part.redactions)
+        part.redactions.clear()
         for kind in _KINDS:
             if getattr(part, kind):
                 if kind in self._rest:
@@ -59,6 +62,10 @@ class Aside:
         what is here and would be overtaken by its like goes with it."""
         for network in [each for each in batch.lines if each in self._lines]:
             self.put(batch.part(network), self.problem)
+        waiting = [each for each in batch.redactions if each[0] in self._lines]
+        self._redactions.extend(waiting)
+        for each in waiting:
+            batch.redactions.remove(each)
         for kind, older in list(self._rest.items()):
             if getattr(batch, kind).keys() & getattr(older, kind).keys():
                 batch.follow(self._rest.pop(kind))
@@ -67,6 +74,11 @@ class Aside:
         """All that is here, the oldest first, to be tried again. It is for the caller to see what comes of it, and to
         clear the problem."""
         found = [*self.batches, *self._rest.values()]
+        if self._redactions:
+            taken_back = Batch()
+            taken_back.redactions.extend(self._redactions)
+            found.append(taken_back)
+            self._redactions.clear()
         self._lines, self._rest = {}, {}
         return found
 

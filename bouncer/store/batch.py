@@ -6,11 +6,16 @@ Owns how waiting work is merged. Must not know how it is written.
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Future
+from collections import deque
 from collections.abc import Sequence
 
 from bouncer.model.entry import Entry
 from bouncer.model.history import Expiry
 from bouncer.model.records import User
+
+# Redactions kept while they can't be written, some 6 MB: a network may send them for ever. Of more, the oldest are
+# given up, as lines are.
+REDACTIONS_LIMIT = 20_000
 
 # who waits, and for which network's lines above all; 0: for everything
 Waiter = tuple[AbstractEventLoop, "Future[None]", int]
@@ -41,7 +46,7 @@ class Batch:
         self.positions: dict[tuple[int, str], int | None] = {}  # by network and device; None: forget it
         self.markers: dict[tuple[int, str], int] = {}  # by network and conversation: read up to this time
         self.expiries: list[Expiry] = []
-        self.redactions: list[tuple[int, str, str]] = []  # network, conversation, msgid
+        self.redactions: deque[tuple[int, str, str]] = deque(maxlen=REDACTIONS_LIMIT)  # network, conversation, msgid
         self.users: dict[int, list[User | None]] = {}  # by id, what each was to be, oldest first; None: removed
         self.waiters: list[Waiter] = []
         self.finishers: list[Waiter] = []  # who waits until all is deleted that is to be
@@ -117,13 +122,14 @@ class Batch:
         """This batch as several that do not depend on each other, in the order in which they are to be written; itself
         if it is one thing only. Who waits, waits for the settings."""
         pieces = bool(self.users or self.expiries) + len(self.lines) + bool(self.positions) + bool(self.markers)
-        if pieces < 2:
+        if pieces + len(self.redactions) < 2:
             return [self]
         first, positions, markers = Batch(), Batch(), Batch()
         first.users, first.expiries = self.users, self.expiries
         first.waiters, first.finishers = self.waiters, self.finishers
         positions.positions, markers.markers = self.positions, self.markers
-        return [first, *(self.part(network) for network in list(self.lines)), positions, markers]
+        lines = [self.part(network) for network in list(self.lines)]
+        return [first, *lines, *map(_one_redaction, self.redactions), positions, markers]
 
     def add_finisher(self, loop: AbstractEventLoop, future: Future[None]) -> None:
         self.finishers.append((loop, future, 0))
@@ -141,7 +147,7 @@ class Batch:
         for (network, target), time in older.markers.items():
             self.add_marker(network, target, time)
         self.expiries[:0] = [expiry for expiry in older.expiries if expiry not in self.expiries]
-        self.redactions[:0] = older.redactions
+        self.redactions = deque((*older.redactions, *self.redactions), REDACTIONS_LIMIT)
         mine, self.users = self.users, older.users
         for user_id, versions in mine.items():
             for version in versions:
@@ -155,6 +161,12 @@ class Batch:
             versions[-1] = version
         else:
             versions.append(version)
+
+
+def _one_redaction(redaction: tuple[int, str, str]) -> Batch:
+    batch = Batch()
+    batch.add_redaction(*redaction)
+    return batch
 
 
 def _covers(newer: User | None, older: User | None) -> bool:

@@ -13,7 +13,7 @@ from bouncer.model.entry import Entry, Kind
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import Expiry
 from bouncer.model.records import User
-from bouncer.store.batch import Batch
+from bouncer.store.batch import REDACTIONS_LIMIT, Batch
 from bouncer.store.indexer import INDEX_ROWS
 from bouncer.store.writer import (
     BATCH_ROWS,
@@ -58,7 +58,10 @@ class Disk:
         self.attempted()
         if self.problem is not None:
             raise self.problem
-        if self.damaged & {*batch.lines, *(kind for kind in ("users", "positions") if getattr(batch, kind))}:
+        if self.damaged & {
+            *batch.lines,
+            *(kind for kind in ("users", "positions", "redactions") if getattr(batch, kind)),
+        }:
             raise Damaged("it is damaged")
         self.batches.append(batch)
         self.unindexed += batch.rows
@@ -336,6 +339,39 @@ async def test_what_is_aside_is_written_in_order_when_the_damage_is_mended(make:
     users = [user for batch in disk.batches for versions in batch.users.values() for user in versions if user]
     assert users[-1].name == "alicia"
     assert (writer.undurable, writer.failing) == (0, False)
+
+
+@pytest.mark.parametrize("damaged", [{1}, {"redactions"}, {1, "users"}])
+async def test_what_is_taken_back_is_not_forgotten_for_damage(make: Make, damaged: set[object]) -> None:
+    writer, disk, news = make(replace(PROMPT, damage_again=0.0))
+    disk.damaged = damaged
+    writer.append(1, lines(1))
+    writer.redact(1, "#a", "x")
+    writer.redact(2, "#b", "y")
+    writer.put_position(2, "phone", 1)
+    assert await news.failing.get() == "the disk says it is damaged"
+    for _ in range(3):
+        await writer.settled()
+    writer.redact(1, "#a", "z")
+    disk.damaged = set()
+    assert await news.failing.get() is None
+    await writer.settled()
+    written = [each for batch in disk.batches for each in (*batch.lines, *batch.redactions)]
+    assert sorted(map(str, written)) == ["(1, '#a', 'x')", "(1, '#a', 'z')", "(2, '#b', 'y')", "1"]
+    assert written.index(1) < written.index((1, "#a", "x"))
+
+
+async def test_redactions_do_not_pile_up_while_the_store_fails(make: Make) -> None:
+    writer, disk, news = make()
+    disk.problem = OSError("no")
+    for number in range(REDACTIONS_LIMIT + 10):
+        writer.redact(1, "#a", str(number))
+    assert await news.failing.get() is not None
+    disk.problem = None
+    assert await news.failing.get() is None
+    await writer.settled()
+    (redactions,) = [list(batch.redactions) for batch in disk.batches if batch.redactions]
+    assert (len(redactions), redactions[-1][2]) == (REDACTIONS_LIMIT, str(REDACTIONS_LIMIT + 9))
 
 
 async def test_what_is_aside_has_a_limit(make: Make) -> None:
