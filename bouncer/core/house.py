@@ -203,7 +203,7 @@ class House:
     def _drop(self, link: Link) -> None:
         """End a link. If its network is brought back, it goes on where this one ends: no number is given twice."""
         del self._links[link.network.id]
-        self._heads[link.network.id] = Head(link.log.seq + LAST_WORDS, link.log.last_time, link.places)
+        self._heads[link.network.id] = Head(link.log.seq + LAST_WORDS, link.log.last_time, link.positions.kept)
         for session in list(link.sessions):
             session.close(f"The network {link.network.name} was removed")
         self._connector.removed(link)

@@ -16,9 +16,10 @@ from bouncer.core.detached import OF_PEOPLE
 from bouncer.core.gaps import NAME as GAP
 from bouncer.core.gaps import Gaps
 from bouncer.core.joins import logs_in
-from bouncer.core.leftoff import SEPARATOR, LeftOff
 from bouncer.core.outbox import Outbox
+from bouncer.core.positions import Positions
 from bouncer.core.presence import Presence
+from bouncer.core.redactions import Redactions
 from bouncer.core.replayed import Replayed
 from bouncer.core.screening import Screening
 from bouncer.core.status import LinkStatus, Phase, obituary, printable
@@ -38,13 +39,10 @@ from bouncer.model.state import ChannelState, NetworkState
 from bouncer.upstream.clock import said_at
 from bouncer.upstream.past import past
 from bouncer.upstream.services import is_secret
-from bouncer.upstream.tracked import SHOWN, Effect, Row, is_reaction, redacted_in
-
-DEVICES_LIMIT = 200  # devices whose place is remembered; of more, the one that has fallen behind most is forgotten
+from bouncer.upstream.tracked import SHOWN, Effect, Row, is_reaction
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
 RENAME = Kind.RENAME
-GONE_LIMIT = 2000  # msgids of redactions in history; as many lines as one batch may have
 UNLOGGED_LIMIT = 1000  # channels not to be kept, with all the names that the network gives them
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
@@ -77,7 +75,7 @@ class Link:
         self.state = NetworkState(nick_of(user, network))
         self.uplink: Uplink | None = None
         self.sessions: list[Attached] = []
-        self.positions = {device: seq for device, seq in positions.items() if SEPARATOR not in device}
+        self.positions = Positions(network.id, positions, archive)
         self.markers = Markers(lambda target, time: archive.put_marker(network.id, target, time))
         self.phase = Phase("disconnected", timers.now())
         self._archive = archive
@@ -87,7 +85,7 @@ class Link:
         self._version = version
         self._keep = keep
         self._ctcp = Ctcp(version)
-        self._gaps = Gaps(timers, say=self._send_own, keep=self._keep_gap)
+        self._gaps = Gaps(timers, say=self._send_own, keep=self.positions.put_gap)
         self._replayed = Replayed(
             network.id,
             timers,
@@ -111,11 +109,8 @@ class Link:
             keep=self._keep_channels,
             entered=self._gaps.entered,
         )
-        self._left_off = LeftOff(
-            {name: seq for name, seq in positions.items() if name != GAP},
-            lambda name, seq: archive.put_position(network.id, name, seq),
-            lambda name: archive.drop_position(network.id, name),
-        )
+        self._left_off = self.positions.left_off
+        self._redactions = Redactions(log, archive)
         self._outbox = Outbox(self, self._send_own)
         self._presence = Presence(network, timers, say=self._send_own, keep=self._keep_away)
         self._screening = Screening((), (), self.state.isupport.fold)
@@ -123,8 +118,6 @@ class Link:
         self._told_nick = self.state.nick  # under which the clients know themselves
         self._told_tokens: dict[str, str] = {}  # what they know of the network
         self._was_down = False
-        self._taken_back: dict[str, str] = {}  # by msgid: the conversation; of this burst, or of a batch's lines
-        self._gone: set[str] = set()  # msgids of lines of the past that are not to be kept, should they come
         self.reconfigure(user, network)
 
     @property
@@ -200,30 +193,8 @@ class Link:
             self.place_device(device, least)
 
     def place_device(self, device: str, seq: int) -> None:
-        """Note where a device is; committed behind the lines that it has read."""
-        if device not in self.positions and len(self.positions) >= DEVICES_LIMIT:
-            here = {each.device for each in self.sessions}
-            away = [each for each in self.positions if each not in here]
-            if away:
-                last = min(away, key=lambda each: self.positions[each])
-                del self.positions[last]
-                self._left_off.drop(last)
-                self._archive.drop_position(self.network.id, last)
-        if self._channels.detached:
-            self._left_off.moved(device, self.positions.get(device, seq), seq, self._channels.detached)
-        self.positions[device] = seq
-        self._archive.put_position(self.network.id, device, seq)
-
-    def forget_device(self, device: str) -> None:
-        """Forget where a device is, in detached channels too."""
-        self.positions.pop(device, None)
-        self._left_off.drop(device)
-        self._archive.drop_position(self.network.id, device)
-
-    @property
-    def places(self) -> dict[str, int]:
-        """All that the store has of where devices are: their positions, and their places in detached channels."""
-        return {**self.positions, **self._left_off.kept}
+        """Note where a device is."""
+        self.positions.put(device, seq, {each.device for each in self.sessions}, self._channels.detached)
 
     def caught_up(self, session: Attached, channel: str) -> None:
         """A device has got what was said in a channel while it was detached."""
@@ -274,8 +245,8 @@ class Link:
             changes = _CHANGES.get(message.command)
             if changes is not None:
                 changes(self, message)
-        if self._taken_back:
-            self._take_back(kept)
+        if self._redactions.stirred:
+            self._redactions.settle(state, kept)
         if kept:
             self._archive.append(self.network.id, kept)
         if state.isupport.fold is not channels.fold:
@@ -288,7 +259,7 @@ class Link:
     def _read_past(self, message: Message, conversation: str, now: float) -> PastLine | None:
         """A line of history as it is kept, None if it is not: it changes nothing, and nobody is asked to act on it."""
         if message.command == "REDACT":
-            self._redacted_then(message, conversation)
+            self._redactions.told_of_past(self.state, message, conversation)
             return None
         mine, screening = self.state.is_me(message.nick), self._screening
         line = past(self.state, message, conversation, int(now * 1000), now)
@@ -298,11 +269,10 @@ class Link:
 
     def _insert(self, lines: Sequence[PastLine]) -> None:
         """Keep lines of the past, which have been missed by all devices, and show them to those who are here."""
-        if self._taken_back:
-            self._take_back(())
-        if self._gone:
-            lines = [line for line in lines if Message.parse(line.raw).tags.get("msgid", "") not in self._gone]
-        self._archive.append(self.network.id, [self.log.insert(line) for line in lines])
+        if self._redactions.stirred:
+            self._redactions.settle(self.state, ())
+        left = self._redactions.left_of(lines)
+        self._archive.append(self.network.id, [self.log.insert(line) for line in left])
         self.log.wake()
 
     def import_lines(self, lines: Sequence[PastLine]) -> None:
@@ -317,15 +287,6 @@ class Link:
                 for seq, line in enumerate(lines, first)
             ],
         )
-
-    def _take_back(self, kept: Sequence[Entry]) -> None:
-        """The network has taken back what was said: in memory, and in the store, which lacks only what is kept of this
-        burst."""
-        fold = self.state.isupport.fold
-        for msgid, target in self._taken_back.items():
-            self._archive.redact(self.network.id, target, msgid)
-        self.log.redact({msgid: fold(target) for msgid, target in self._taken_back.items()}, fold, kept)
-        self._taken_back.clear()
 
     def _stamp(self, now: float) -> int:
         stamp = max(int(now * 1000), self.log.last_time)
@@ -400,20 +361,7 @@ class Link:
         self._outbox.asks.acknowledged(message)
 
     def _redacted(self, message: Message) -> None:
-        """REDACT. Only what comes from the network counts: a client's own is passed on, and may be refused."""
-        target, msgid = redacted_in(self.state, message), message.param(1)
-        if target and msgid:
-            self._taken_back[msgid] = target
-
-    def _redacted_then(self, message: Message, conversation: str) -> None:
-        """A REDACT of the past: of what is kept already, and of what comes with it and is not yet."""
-        msgid = message.param(1)
-        target = conversation or redacted_in(self.state, message)
-        if target and msgid:
-            self._taken_back[msgid] = target
-            if len(self._gone) >= GONE_LIMIT:
-                self._gone.clear()
-            self._gone.add(msgid)
+        self._redactions.told(self.state, message)
 
     def _renamed(self, message: Message) -> None:
         """RENAME. What holds for a channel holds for it under its new name."""
@@ -432,12 +380,6 @@ class Link:
 
     def _keep_channels(self, channels: tuple[Channel, ...]) -> None:
         self._keep(replace(self.network, channels=channels))
-
-    def _keep_gap(self, since: int | None) -> None:
-        if since is not None:
-            self._archive.put_position(self.network.id, GAP, since)
-        else:
-            self._archive.drop_position(self.network.id, GAP)
 
     def _keep_away(self, text: str) -> None:
         self._keep(replace(self.network, away_text=text))

@@ -50,7 +50,7 @@ async def forget(context: Context, call: Call) -> Result:
         session.close(FORGOTTEN)
     account = context.house.account(user.name)
     for link in account.links.values() if account is not None else ():
-        link.forget_device(name)
+        link.positions.drop(name)
     await context.records.settled()
     said = f"{_label(context, user, name)} is forgotten; when it comes again, it gets what a new device gets"
     return Result((said,), {"user": user.name, "device": name})

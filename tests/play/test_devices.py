@@ -62,7 +62,7 @@ async def test_a_device_is_forgotten_for_good(stage: Stage) -> None:
     assert phone.closed
     assert (await do(stage, "device list")).lines == ("no device has been here yet",)
     stage.begin()
-    assert stage.upstream().link.positions == {}
+    assert stage.upstream().link.positions.kept == {}
     stage.upstream().welcomes()
     # as new it gets a first helping, in which is what it had read
     again = await stage.device("alice/example@phone")
@@ -80,11 +80,11 @@ async def test_a_forgotten_device_has_no_place_in_detached_channels_either(stage
         phone.says(*(line.replace("PING", "PONG") for line in phone.lines() if line.startswith("PING")))
     phone.leaves()
     link = upstream.link
-    assert any("\t" in name for name in link.places)
+    assert any("\t" in name for name in link.positions.kept)
     await do(stage, "device forget phone")
-    assert link.places == {}
+    assert link.positions.kept == {}
     stage.begin()
-    assert stage.upstream().link.places == {}
+    assert stage.upstream().link.positions.kept == {}
 
 
 @pytest.mark.parametrize(

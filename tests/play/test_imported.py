@@ -43,7 +43,7 @@ async def test_a_position_goes_on_past_them(stage: Stage) -> None:
     stage.timers.time += 10
     upstream.says(":bob!b@h PRIVMSG #c :now")
     device.lines()
-    assert upstream.link.positions["phone"] == upstream.link.log.seq
+    assert upstream.link.positions.kept["phone"] == upstream.link.log.seq
     device.leaves()
     stage.store.commit()
     stage.begin()

@@ -102,7 +102,7 @@ async def test_what_was_missed_of_a_detached_one_is_given(stage: Stage) -> None:
     phone.says("JOIN #new")
     lines = [line for line in await phone.gets_soon() if "PRIVMSG" in line]
     assert [line.partition("PRIVMSG ")[2] for line in lines] == ["#new before", "#new :after"]
-    assert upstream.link.places.keys() == {"phone"}
+    assert upstream.link.positions.kept.keys() == {"phone"}
 
 
 async def test_what_was_not_kept_is_not_kept(stage: Stage) -> None:
