@@ -96,6 +96,7 @@ class Link:
             kept=self._gaps.kept,
         )
         self._heard = max(0.0, log.last_time / 1000)  # when the network last said something
+        self._lost_at = log.last_time  # when we last heard the network before this connection, in milliseconds
         if GAP in positions or log.last_time:
             self._gaps.ended(
                 [channel.name for channel in network.channels], min(positions.get(GAP, log.last_time), log.last_time)
@@ -271,9 +272,16 @@ class Link:
         """Keep lines of the past, which have been missed by all devices, and show them to those who are here."""
         if self._redactions.stirred:
             self._redactions.settle(self.state, ())
-        left = self._redactions.left_of(lines)
+        left = map(self._behind_the_last, self._redactions.left_of(lines))
         self._archive.append(self.network.id, [self.log.insert(line) for line in left])
         self.log.wake()
+
+    def _behind_the_last(self, line: PastLine) -> PastLine:
+        """Where a network's history has whole seconds only, what we missed in the second in which we lost it came after
+        what we heard."""
+        if line.time % 1000 == 0 and line.time < self._lost_at < line.time + 1000:
+            return line._replace(time=self._lost_at)
+        return line
 
     def import_lines(self, lines: Sequence[PastLine]) -> None:
         """Keep lines of the past: at their times, under new numbers. Nobody is shown them as they come."""
@@ -501,7 +509,8 @@ class Link:
         self._presence.ended()
         self._replayed.ended(self._heard)
         if state.registered:
-            self._gaps.ended([channel.name for channel in state.channels.values()], int(self._heard * 1000))
+            self._lost_at = int(self._heard * 1000)
+            self._gaps.ended([channel.name for channel in state.channels.values()], self._lost_at)
             self._told_nick = state.nick
             state.registered = False
             state.channels = CaseMap(state.isupport.fold)

@@ -377,3 +377,17 @@ async def test_passwords_that_were_said_under_another_nick(stage: Stage) -> None
     for target in ("NickServ", ""):
         await play(stage, upstream, said(-99, "identify secret", target="NickServ", by="mynick"), target=target)
     assert await texts(stage, "NickServ", "mynick") == []
+
+
+async def test_what_is_missed_in_the_second_of_the_break_came_behind_what_was_heard(stage: Stage) -> None:
+    """Networks whose history has whole seconds: what was said live has the milliseconds in which it came."""
+    upstream = begin(stage)
+    stage.timers.pass_by(0.7)
+    upstream.says("@msgid=m1 :bob!b@h PRIVMSG #c :heard")
+    upstream.hangs_up()
+    upstream.welcomes()
+    upstream.joins("#c", "bob")
+    await play(stage, upstream, said(-1, "before"), said(0, "heard", "m1"), said(0, "missed", "m2"))
+    stage.timers.pass_by(5)
+    await stage.settle()
+    assert await texts(stage) == ["before", "heard", "missed"]

@@ -151,7 +151,7 @@ async def test_history_comes_in_while_people_talk(bouncer: Bouncer, network: Net
     await here.leave()
 
     network.say()
-    for name, first in (("away", 1), ("here", len(live) - 1)):
+    for name, first in (("away", 1), ("here", len(live))):
         device = Device(network)
         await device.attach(bouncer.port, name)
         await device.hears(f"live {len(live)}")

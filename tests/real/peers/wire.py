@@ -65,8 +65,9 @@ class Wire:
         return bool(self._clients)
 
     def confirmed_all(self) -> bool:
-        """Whether the client has confirmed all that it was given."""
+        """Whether the client was given something, and has confirmed all of it."""
         here = self.attachments[-1]
+        assert here.given
         assert here.confirmed == {name: numbers[-1] for name, numbers in here.given.items()}, here.confirmed
         return True
 
