@@ -31,6 +31,8 @@ async def delete(context: Context, call: Call) -> Result:
         what += f" before {before.isoformat(' ', 'minutes')}"
     if not wanted.get("confirm"):
         raise Refused(f"this would delete {what}, and nothing brings it back; with confirm=yes it does")
+    if context.archive.failing:
+        raise Refused("nothing can be deleted while history can't be stored; say it again when it can")
     links = account.links if account is not None else {}
     for network in ids:
         # what comes from now on is not meant

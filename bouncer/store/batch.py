@@ -45,7 +45,7 @@ class Batch:
         self.lines: dict[int, list[Entry]] = {}  # by network
         self.positions: dict[tuple[int, str], int | None] = {}  # by network and device; None: forget it
         self.markers: dict[tuple[int, str], int] = {}  # by network and conversation: read up to this time
-        self.expiries: list[Expiry] = []
+        self.expiries: dict[Expiry, None] = {}  # in the order in which they came
         self.redactions: deque[tuple[int, str, str]] = deque(maxlen=REDACTIONS_LIMIT)  # network, conversation, msgid
         self.users: dict[int, list[User | None]] = {}  # by id, what each was to be, oldest first; None: removed
         self.waiters: list[Waiter] = []
@@ -96,8 +96,7 @@ class Batch:
             self.markers[network, target] = time
 
     def add_expiry(self, expiry: Expiry) -> None:
-        if expiry not in self.expiries:
-            self.expiries.append(expiry)
+        self.expiries[expiry] = None
 
     def add_redaction(self, network: int, target: str, msgid: str) -> None:
         self.redactions.append((network, target, msgid))
@@ -146,7 +145,7 @@ class Batch:
         self.positions = older.positions | self.positions
         for (network, target), time in older.markers.items():
             self.add_marker(network, target, time)
-        self.expiries[:0] = [expiry for expiry in older.expiries if expiry not in self.expiries]
+        self.expiries = older.expiries | self.expiries
         self.redactions = deque((*older.redactions, *self.redactions), REDACTIONS_LIMIT)
         mine, self.users = self.users, older.users
         for user_id, versions in mine.items():

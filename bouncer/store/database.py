@@ -18,6 +18,8 @@ from bouncer.model.history import Expiry
 from bouncer.model.ports import Removed, Snapshot
 from bouncer.store import lines, records
 from bouncer.store.batch import Batch
+from bouncer.store.conversations import target_ids
+from bouncer.store.expiries import Expiries
 from bouncer.store.expiry import expire_lines, expire_removed, newest_line
 from bouncer.store.files import make_directory, make_empty
 from bouncer.store.indexer import Indexer
@@ -119,7 +121,7 @@ class Database:
         self._targets = lines.Targets()
         self._log_pages = 0  # about so many are in the log
         self._log_synced = False  # it is to be written back next
-        self._expiries: list[Expiry] = []  # what lines to delete, the first first
+        self._expiries = Expiries()
         if path.is_dir():
             raise Refused(f"{path} is a directory and not a database: name another home, or move it away")
         try:
@@ -270,10 +272,12 @@ class Database:
 
     def _take_expiry(self, expiry: Expiry) -> None:
         """Note what is to be deleted, once, however often it is asked for before it is done."""
-        if expiry.target:  # lines are found by conversation when they are indexed, which some still have to be
+        if expiry.target:
+            if not target_ids(self._connection, expiry.network, (expiry.target,)):
+                return  # nothing was ever said there
+            # lines are found by conversation when they are indexed, which some still have to be
             expiry = replace(expiry, upto=min(expiry.upto, newest_line(self._connection, expiry.network)))
-        if not any(each.covers(expiry) for each in self._expiries):
-            self._expiries = [*(each for each in self._expiries if not expiry.covers(each)), expiry]
+        self._expiries.add(expiry)
 
     def expire(self) -> bool:
         """Delete a portion of what is not to be kept. True as long as something is left of it, be it that it is not

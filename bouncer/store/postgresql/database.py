@@ -19,9 +19,11 @@ from bouncer.model.ports import Removed, Snapshot
 from bouncer.store import lines, records
 from bouncer.store.batch import Batch
 from bouncer.store.database import CHECK_CONTEXT, CHECK_VALUE
+from bouncer.store.expiries import Expiries
 from bouncer.store.expiry import newest_line
 from bouncer.store.postgresql.blocks import BLOCK_LINES
 from bouncer.store.postgresql.connection import Connection, Server
+from bouncer.store.postgresql.conversations import target_ids
 from bouncer.store.postgresql.expiry import expire_lines, expire_removed
 from bouncer.store.postgresql.indexer import Indexer
 from bouncer.store.postgresql.lines import Targets, put_lines
@@ -44,7 +46,7 @@ class ServerDatabase:
         self._boot = 0
         self._targets = Targets()
         self._indexer = Indexer(block)
-        self._expiries: list[Expiry] = []  # what lines to delete, the first first
+        self._expiries = Expiries()
         self._unsure: Batch | None = None  # one that may be stored already: the answer to its commit was lost
         try:
             self._connection = server.connect()
@@ -181,15 +183,17 @@ class ServerDatabase:
 
     def _take_expiry(self, connection: Connection, expiry: Expiry) -> None:
         """Note what is to be deleted, once, however often it is asked for before it is done."""
-        if expiry.target:  # what comes later into that conversation stays
+        if expiry.target:
+            if not target_ids(connection, expiry.network, (expiry.target,)):
+                return  # nothing was ever said there
+            # what comes later into that conversation stays
             expiry = replace(expiry, upto=min(expiry.upto, newest_line(connection, expiry.network)))
-        if not any(each.covers(expiry) for each in self._expiries):
-            self._expiries = [*(each for each in self._expiries if not expiry.covers(each)), expiry]
+        self._expiries.add(expiry)
 
     def expire(self) -> bool:
         """Delete a portion of what is not to be kept."""
         connection = self._connected()
-        expiry = self._expiries[0] if self._expiries else None
+        expiry = next(iter(self._expiries), None)
         try:
             with connection.transaction():
                 if expiry is not None:

@@ -91,4 +91,4 @@ def test_markers_and_deletions_survive_a_batch_that_failed() -> None:
     assert not older.empty
     newer.follow(older)
     assert newer.markers == {(1, "#a"): 5, (1, "#b"): 2}
-    assert newer.expiries == [Expiry(1), Expiry(2)]
+    assert list(newer.expiries) == [Expiry(1), Expiry(2)]
