@@ -52,7 +52,8 @@ async def deleted_networks(context: Context, call: Call) -> Result:
 
 
 async def restore_user(context: Context, call: Call) -> Result:
-    removed = await removed_users(context)
+    # who is brought back at this moment is not removed any more
+    removed = [each for each in await removed_users(context) if context.house.account_of(each.user.id) is None]
     known = [each.user.name for each in removed]
     found = [each for each in removed if fold_name(each.user.name) == fold_name(call.target.user)]
     user, _ = _chosen(call, found, "user", call.target.user, known, [each.user.id for each in found])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -7,7 +8,9 @@ import pytest
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
+from bouncer.model.errors import Refused
 from bouncer.model.history import Search
+from bouncer.model.ports import Removed
 from bouncer.operations.context import Actor
 from tests.unit.conftest import NOW
 
@@ -156,6 +159,24 @@ async def test_a_user_whose_name_is_taken_comes_back_under_another(stocked: Benc
     await stocked.do("user restore alice as=alice2")
     assert [network.name for network in stocked.user("alice2").networks] == ["libera"]
     assert "user deleted shows" in await stocked.refusal("user restore nobody")
+
+
+async def test_a_user_who_is_brought_back_twice_at_once_is_one(stocked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stocked.do("user delete alice")
+    both, removed = asyncio.Barrier(2), stocked.store.removed
+
+    async def read_by_both() -> Removed:
+        found = await removed()
+        await both.wait()
+        return found
+
+    monkeypatch.setattr(stocked.store, "removed", read_by_both)
+    done = await asyncio.gather(
+        *(stocked.do(words) for words in ("user restore alice", "user restore alice as=alice2")), return_exceptions=True
+    )
+    back = [each.data["name"] for each in done if not isinstance(each, BaseException)]
+    assert [type(each) for each in done if isinstance(each, BaseException)] == [Refused]
+    assert [user.name for user in stocked.house.users() if user.name.startswith("alice")] == back
 
 
 async def test_after_thirty_days_nothing_comes_back(stocked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
