@@ -26,6 +26,9 @@ from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept
 
 PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the rest in the store, not in memory
+# Clocks of a network's servers and ours differ, and words pass each other on the way: lines stay in the order in which
+# they came, in a replay as live, unless they are later than the others by more than this.
+JITTER_MS = 1000
 SHORTEST_PIECE = 64  # bytes of text in a line whose source and target leave no room: a long line is better than none
 ACTION = "\x01ACTION "
 COMPLETE = "draft/chathistory-end"  # a tag of the batch's start: there is no more to page on to
@@ -115,8 +118,7 @@ class Replay:
             for entry, ids in lines
             if not ((entry.device == session.device and not echo) or place.is_detached(entry.target))
         ]
-        shown.sort(key=lambda line: (line[0].time, line[0].seq))  # lines of the past have later numbers
-        pieces = self._pieces(profile, shown)
+        pieces = self._pieces(profile, in_order(shown))
         if not profile & renderer.batch or not renderer.has_time(profile):
             return b"".join(data for _, data in pieces)
         conversations: dict[str, list[bytes]] = {}
@@ -148,6 +150,18 @@ class Replay:
             day = moment.date()
             for each in _with_time(entry, moment.strftime(form)) if entry.kind in TEXT_KINDS else [entry]:
                 yield entry, renderer.line(each, profile, ids)
+
+
+def in_order(lines: Iterable[Line]) -> list[Line]:
+    """Lines as they came, but those of the past, which have later numbers, where they belong in time."""
+    latest = 0
+    placed: list[tuple[int, int, Line]] = []
+    for line in sorted(lines, key=lambda line: line[0].seq):
+        time, seq = line[0].time, line[0].seq
+        latest = max(latest, time)
+        placed.append((time if time < latest - JITTER_MS else latest, seq, line))
+    placed.sort(key=lambda each: each[:2])
+    return [line for _, _, line in placed]
 
 
 def _in(message: Message, channel: str, isupport: ISupport) -> Message:

@@ -21,7 +21,7 @@ from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
 from bouncer.downstream.place import Frame, Place
 from bouncer.downstream.proofs import Proofs
-from bouncer.downstream.replay import Line, Replay
+from bouncer.downstream.replay import JITTER_MS, Line, Replay
 from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
@@ -253,7 +253,7 @@ class Session:
         lines += self._held_back
         self._held_back = []
         if lines and reached < self._upto:
-            newest = max(lines, key=lambda line: line[0].seq)[0].time
+            newest = max(lines, key=lambda line: line[0].seq)[0].time + JITTER_MS
             early = [line for line in lines if line[0].time <= newest]
             if len(lines) - len(early) < self._replay.page_lines:
                 self._held_back = [line for line in lines if line[0].time > newest]
