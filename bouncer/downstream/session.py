@@ -16,7 +16,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from bouncer.downstream.deliver import CRLF, Renderer
+from bouncer.downstream.deliver import CRLF, FORMS_LIMIT, Renderer
 from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
 from bouncer.downstream.place import Frame, Place
@@ -202,18 +202,28 @@ class Session:
             self.sink.write(data)
 
     def _with_past(self, start: int, end: int) -> bytes:
-        """A burst with lines of the past in it: they are played as what was missed is."""
+        """A burst with lines of the past in it: they are played as what was missed is. Readers with equal profiles
+        share it, as they do other bursts."""
         log = self.place.log
+        key = (start, end, self._profile)
+        shared = log.forms.get(key)
+        if shared is not None:
+            return shared
         pieces = []
+        common = len(log.forms) < FORMS_LIMIT
         for past, run in groupby(log.slice(start, end), key=lambda entry: entry.only is PAST):
             entries = list(run)
+            common = common and (past or all(each.only is None and each.origin is None for each in entries))
             if past:
                 lines = self._replay.entries(self, [entry for entry in entries if entry.kind in self._kinds])
                 pieces.append(self._replay.written(self, lines))
             else:
                 pieces.append(self._renderer.burst(log, start, start + len(entries), self._profile, self))
             start += len(entries)
-        return b"".join(pieces)
+        data = b"".join(pieces)
+        if common:
+            log.forms[key] = data
+        return data
 
     def _catch_up(self) -> bool:
         """One step of reading missed lines; False while a page of them is on its way from the store."""

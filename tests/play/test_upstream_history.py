@@ -391,3 +391,21 @@ async def test_what_is_missed_in_the_second_of_the_break_came_behind_what_was_he
     stage.timers.pass_by(5)
     await stage.settle()
     assert await texts(stage) == ["before", "heard", "missed"]
+
+
+async def test_clients_that_can_take_the_same_share_one_rendering(stage: Stage) -> None:
+    upstream = begin(stage)
+    caps = [FULL, FULL, f"{FULL} draft/event-playback", f"{FULL} draft/event-playback", "", ""]
+    devices = [await stage.attached(f"alice@{number}", each) for number, each in enumerate(caps)]
+    devices[0].says("PRIVMSG #c :mine")
+    await play(stage, upstream, f"@{at(-90)} :eve!e@h JOIN #c", *(said(-80 + n, f"{n}") for n in range(3)))
+    await play(stage, upstream, said(-70, "more"))
+    upstream.says(":bob!b@h PRIVMSG #c :live")
+    first, *others = [device.lines() for device in devices]
+    assert [line for line in others[0] if "mine" not in line] == first
+    assert others[1] == others[2]
+    assert others[3] == others[4]
+    assert [sum(" JOIN " in line for line in lines) for lines in (first, others[1], others[3])] == [0, 1, 0]
+    assert all(
+        [line[-1] for line in lines if " PRIVMSG " in line][-5:] == [*"012", "e", "e"] for lines in (first, *others)
+    )
