@@ -399,6 +399,7 @@ async def test_clients_that_can_take_the_same_share_one_rendering(stage: Stage) 
     devices = [await stage.attached(f"alice@{number}", each) for number, each in enumerate(caps)]
     devices[0].says("PRIVMSG #c :mine")
     await play(stage, upstream, f"@{at(-90)} :eve!e@h JOIN #c", *(said(-80 + n, f"{n}") for n in range(3)))
+    assert len(upstream.link.log.forms) == 3
     await play(stage, upstream, said(-70, "more"))
     upstream.says(":bob!b@h PRIVMSG #c :live")
     first, *others = [device.lines() for device in devices]
