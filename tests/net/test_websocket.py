@@ -264,10 +264,11 @@ def test_frames_are_the_same_however_they_are_cut(play: Run) -> None:
                     writer.write(rest[start : start + size])
                     await turn()
                 echo = await host.began.get()
+                writer.write_eof()
                 assert await echo.ended == "connection closed by the client"
                 assert echo.said == [b"PING a", b"PING b", b"PING :" + b"c" * 129]
-                await reader.read()
                 writer.close()
+                await writer.wait_closed()
 
     play(talk())
 
