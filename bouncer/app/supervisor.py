@@ -81,10 +81,11 @@ async def _live(home: Home) -> None:
             ending.push_async_callback(bouncer.ident.close)
         # networks end before clients do, so that each client is told which of its lines did not go out any more
         ending.push_async_callback(bouncer.upstreams.close, "bouncer is going down")
-        await bouncer.listeners.open(map(str, config.listen))
+        # before the listeners: who sees that clients can come in may give commands, too
         admin = AdminSocket(home.admin_socket, lambda: bouncer.context(MACHINE))
         await admin.open()
         ending.push_async_callback(admin.close)
+        await bouncer.listeners.open(map(str, config.listen))
         await _greet(bouncer)
         gc.collect()
         gc.freeze()  # what is here stays: a full collection over it would hold the loop up for 0.1 s

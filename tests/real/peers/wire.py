@@ -16,6 +16,8 @@ from peers.waiting import eventually
 
 NUMBERED = re.compile(rb" (?:PRIVMSG|NOTICE) \S+ :(?:\[[^\]]*\] )?(\w+) (\d{5})$")
 
+END_OF_GREETING = re.compile(rb":\S+ (?:376|422) ")
+
 
 class Attachment:
     """What went over one connection: of each conversation the numbers that were given, in order, and the highest one
@@ -24,11 +26,14 @@ class Attachment:
     def __init__(self) -> None:
         self.given: dict[str, list[int]] = defaultdict(list)
         self.confirmed: dict[str, int] = {}
+        self.greeted = False
         self._asked: dict[bytes, dict[str, int]] = {}  # what had been given, by the token of a question
 
     def to_client(self, line: bytes) -> None:
         if found := NUMBERED.search(line):
             self.given[found[1].decode()].append(int(found[2]))
+        elif END_OF_GREETING.match(line):
+            self.greeted = True
         elif line.startswith(b"PING :bnc-"):
             self._asked[line[6:]] = {name: numbers[-1] for name, numbers in self.given.items()}
 
@@ -65,9 +70,9 @@ class Wire:
         return bool(self._clients)
 
     def confirmed_all(self) -> bool:
-        """Whether the client was given something, and has confirmed all of it."""
+        """Whether the client has confirmed all that it was given, once it was let in."""
         here = self.attachments[-1]
-        assert here.given
+        assert here.greeted
         assert here.confirmed == {name: numbers[-1] for name, numbers in here.given.items()}, here.confirmed
         return True
 
