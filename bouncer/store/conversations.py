@@ -58,6 +58,21 @@ def bounded(value: int) -> int:
     return max(-LONGEST, min(value, LONGEST))
 
 
+def range_values(question: Range) -> dict[str, int]:
+    """The network, the limit and the bounds of a range, by the names that statements have for them."""
+    after, before = question.after or Mark(-LONGEST, 0), question.before or Mark(LONGEST, 0)
+    return {
+        "network": question.network,
+        "upto": bounded(question.upto),
+        "above": bounded(question.above),
+        "limit": clamped(question.limit),
+        "after": bounded(after.time),
+        "after_seq": bounded(after.seq),
+        "before": bounded(before.time),
+        "before_seq": bounded(before.seq),
+    }
+
+
 def target_ids(connection: sqlite3.Connection, network: int, names: tuple[str, ...]) -> list[int]:
     """The rows of those of these targets that were ever seen."""
     folded = [to_column(name) for name in dict.fromkeys(DEFAULT_FOLD(name) for name in names[:NAMES_LIMIT])]
@@ -77,20 +92,9 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
         if question.kinds == _NICKS
         else ("places AS each", f"kind IN ({kinds})")
     )
-    limit = clamped(question.limit)
-    if not targets or not kinds or not limit:
+    if not targets or not kinds or not clamped(question.limit):
         return []
-    after, before = question.after or Mark(-LONGEST, 0), question.before or Mark(LONGEST, 0)
-    values = {
-        "network": question.network,
-        "upto": bounded(question.upto),
-        "above": bounded(question.above),
-        "limit": limit,
-        "after": bounded(after.time),
-        "after_seq": bounded(after.seq),
-        "before": bounded(before.time),
-        "before_seq": bounded(before.seq),
-    }
+    values = range_values(question)
     bounds = (
         "time >= :after AND time <= :before AND (time, seq) > (:after, :after_seq) "
         f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND seq > :above AND {of_kinds}"

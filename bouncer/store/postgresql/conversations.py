@@ -14,7 +14,7 @@ from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS
 from bouncer.model.history import Mark, Range, Trace
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Page, Talk
-from bouncer.store.conversations import CANDIDATES_LIMIT, LONGEST, NAMES_LIMIT, OURS, bounded, clamped
+from bouncer.store.conversations import CANDIDATES_LIMIT, NAMES_LIMIT, OURS, bounded, clamped, range_values
 from bouncer.store.known import Candidate, by_msgid, by_words, spans
 from bouncer.store.postgresql.blocks import checksum
 from bouncer.store.postgresql.connection import Connection
@@ -40,21 +40,9 @@ def read_lines(connection: Connection, question: Range) -> list[Kept]:
     """The lines that the question asks for."""
     targets = target_ids(connection, question.network, question.targets)
     kinds = ",".join(str(int(kind)) for kind in sorted(question.kinds))
-    limit = clamped(question.limit)
-    if not targets or not kinds or not limit:
+    if not targets or not kinds or not clamped(question.limit):
         return []
-    after, before = question.after or Mark(-LONGEST, 0), question.before or Mark(LONGEST, 0)
-    values = {
-        "network": question.network,
-        "upto": bounded(question.upto),
-        "above": bounded(question.above),
-        "limit": limit,
-        "after": bounded(after.time),
-        "after_seq": bounded(after.seq),
-        "before": bounded(before.time),
-        "before_seq": bounded(before.seq),
-    }
-    values |= {f"target{number}": target for number, target in enumerate(targets)}
+    values = range_values(question) | {f"target{number}": target for number, target in enumerate(targets)}
     bounds = (
         "(time, seq) > (:after, :after_seq) AND (time, seq) < (:before, :before_seq) "
         f"AND seq <= :upto AND seq > :above AND kind IN ({kinds})"
