@@ -59,10 +59,10 @@ class Message:
     _tagtext: str
     _tags: dict[str, str] | None
 
-    @classmethod
-    def parse(cls, line: bytes) -> Message:
+    @staticmethod
+    def parse(line: bytes) -> Message:
         """Read one line (no line end). Never raises: what is not there is empty. Modern RFC 1459 section 2.3."""
-        self = cls.__new__(cls)
+        self = Message()
         self.raw = line
         self._tags = None
         text = line.decode("utf-8", "surrogateescape")
@@ -89,8 +89,8 @@ class Message:
         self.params = words
         return self
 
-    @classmethod
-    def build(cls, command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> Message:
+    @staticmethod
+    def build(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> Message:
         """Make a message of its parts; the last parameter gets a colon where it needs one.
 
         Raises ValueError if any part holds CR, LF or NUL, or if a part other than the last parameter is empty, has a
@@ -124,7 +124,7 @@ class Message:
         text = " ".join(pieces)
         if _BREAKS.search(text):
             raise ValueError("a line of IRC can't hold CR, LF or NUL")
-        self = cls.__new__(cls)
+        self = Message()
         self.raw = text.encode("utf-8", "surrogateescape")
         self.command = command.upper() if command.isascii() else command
         self.params = list(params)
@@ -133,8 +133,8 @@ class Message:
         self._tags = None
         return self
 
-    @classmethod
-    def lenient(cls, command: str, *params: str, source: str = "") -> Message:
+    @staticmethod
+    def lenient(command: str, *params: str, source: str = "") -> Message:
         """Like :meth:`build`, for parts that a peer has had a hand in: never raises, for a ``command`` of our own.
 
         What can't stand in its place is bent: a middle parameter loses its spaces and leading colons ("*" if nothing
@@ -142,7 +142,7 @@ class Message:
         """
         middles = [_BENT.sub("", param).lstrip(":") or "*" for param in params[:-1]]
         last = [_BREAKS.sub(" ", param) for param in params[-1:]]
-        return cls.build(command, *middles, *last, source=_BENT.sub("", source))
+        return Message.build(command, *middles, *last, source=_BENT.sub("", source))
 
     @property
     def tags(self) -> dict[str, str]:

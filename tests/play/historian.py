@@ -58,9 +58,7 @@ class Historian:
         upstream.heard()  # what was asked on another connection is not answered on this one
         upstream.link.opened("irc.example:6697")
         upstream.says(f":irc.example CAP {nick} ACK :{self.caps}")
-        upstream.link.opened = lambda server: None  # type: ignore[method-assign]  # welcomes() begins anew
-        upstream.welcomes(nick, *self.isupport)
-        del upstream.link.opened
+        upstream.welcomes(nick, *self.isupport, opened=True)
         self.here = True
         for channel in self.channels:
             upstream.joins(channel, "bob")

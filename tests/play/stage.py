@@ -160,6 +160,7 @@ class Upstream:
         self.link = link
         self.registered = False
         self.room = True
+        self.holds = False  # what is sent waits for the pace
         self.got: list[str] = []
         link.uplink = self
 
@@ -169,13 +170,16 @@ class Upstream:
         if not self.room:
             return False
         self.got.append(message.raw.decode("utf-8", "surrogateescape"))
-        self.link.sent([message], self.stage.timers.time)
+        if not self.holds:
+            self.link.sent([message], self.stage.timers.time)
         return True
 
     # what a server does
 
-    def welcomes(self, nick: str = "alice", *isupport: str, login_failure: str = "") -> None:
-        self.link.opened("irc.example:6697")
+    def welcomes(self, nick: str = "alice", *isupport: str, login_failure: str = "", opened: bool = False) -> None:
+        """``opened``: the connection stands already."""
+        if not opened:
+            self.link.opened("irc.example:6697")
         self.says(
             f":irc.example 001 {nick} :Welcome to Example {nick}!al@home.example",
             f":irc.example 002 {nick} :Your host is irc.example",
