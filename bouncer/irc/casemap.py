@@ -23,22 +23,29 @@ _RFC1459 = str.maketrans(ascii_uppercase + "[]\\~", ascii_lowercase + "{}|^")
 _RFC1459_STRICT = str.maketrans(ascii_uppercase + "[]\\", ascii_lowercase + "{}|")
 
 
+# Most names are ASCII throughout, and for those str has what is four times as fast as a table.
+
+
 @lru_cache(_FOLDED_NAMES)
 def fold_ascii(name: str) -> str:
     """CASEMAPPING=ascii: A-Z only."""
-    return name.translate(_ASCII)
+    return name.lower() if name.isascii() else name.translate(_ASCII)
 
 
 @lru_cache(_FOLDED_NAMES)
 def fold_rfc1459(name: str) -> str:
     r"""CASEMAPPING=rfc1459: A-Z, and ``[]\~`` become ``{}|^``."""
-    return name.translate(_RFC1459)
+    if not name.isascii():
+        return name.translate(_RFC1459)
+    return name.lower().replace("[", "{").replace("]", "}").replace("\\", "|").replace("~", "^")
 
 
 @lru_cache(_FOLDED_NAMES)
 def fold_rfc1459_strict(name: str) -> str:
     r"""CASEMAPPING=rfc1459-strict: A-Z, and ``[]\`` become ``{}|``."""
-    return name.translate(_RFC1459_STRICT)
+    if not name.isascii():
+        return name.translate(_RFC1459_STRICT)
+    return name.lower().replace("[", "{").replace("]", "}").replace("\\", "|")
 
 
 FOLDS: dict[str, Fold] = {
@@ -47,6 +54,12 @@ FOLDS: dict[str, Fold] = {
     "rfc1459-strict": fold_rfc1459_strict,
 }
 DEFAULT_FOLD: Fold = fold_rfc1459  # what holds until a server says otherwise (RFC 1459 section 2.2)
+
+
+def afresh(fold: Fold, text: str) -> str:
+    """Fold a text that will hardly come again, such as many names in one: it is not remembered."""
+    plain: Fold = getattr(fold, "__wrapped__", fold)
+    return plain(text)
 
 
 class CaseMap(MutableMapping[str, V]):

@@ -6,26 +6,27 @@ new picture: nothing here is ever reset.
 
 from __future__ import annotations
 
-from bouncer.irc.casemap import CaseMap
+from bouncer.irc.casemap import CaseMap, Fold
 from bouncer.irc.isupport import ISupport
 from bouncer.irc.message import Message
 from bouncer.irc.source import format_source
+from bouncer.model.members import Members
 
 MOTD_LIMIT = 500  # lines of a message of the day kept for those who attach later; real ones have under 100
 CHANNELS_LIMIT = 500  # channels we are in or want to be in; the largest CHANLIMIT of public networks is 250
-MEMBERS_LIMIT = 50_000  # of one channel, some 10 MB; the largest of public networks have a tenth of that
+MEMBERS_LIMIT = 50_000  # of one channel, some 1 MB; the largest of public networks have a tenth of that
 UMODES_LIMIT = 64  # there are not more letters
 MODE_LISTS_LIMIT = 64  # parameter modes remembered of a channel; networks define about 30
 
 
 class ChannelState:
-    """A channel that we are in. ``members``: nick -> its status symbols, highest first ("@+")."""
+    """A channel that we are in, where names are compared by ``fold``."""
 
     __slots__ = ("created", "members", "modes", "name", "synced", "topic", "topic_at", "topic_by")
 
-    def __init__(self, name: str, members: CaseMap[str]) -> None:
+    def __init__(self, name: str, fold: Fold) -> None:
         self.name = name
-        self.members = members
+        self.members = Members(fold)
         self.modes: dict[str, str] = {}  # mode letter -> its parameter, "" for a flag
         self.topic = ""
         self.topic_by = ""
@@ -33,10 +34,15 @@ class ChannelState:
         self.created = ""  # likewise
         self.synced = False  # the list of names has been read to its end
 
-    def add(self, nick: str, status: str = "") -> None:
-        """Somebody is here; one too many is not remembered."""
+    def add(self, nick: str) -> None:
+        """Somebody comes; one too many is not remembered."""
         if len(self.members) < MEMBERS_LIMIT or nick in self.members:
-            self.members[nick] = status
+            self.members.put(nick)
+
+    def read(self, nick: str, status: str) -> None:
+        """Somebody is on the list of names."""
+        if len(self.members) < MEMBERS_LIMIT or nick in self.members:
+            self.members.read(nick, status)
 
 
 class NetworkState:
@@ -87,7 +93,7 @@ class NetworkState:
 
     def join(self, name: str) -> ChannelState:
         """We are in this channel now; one too many is not remembered."""
-        channel = ChannelState(name, CaseMap(self.isupport.fold))
+        channel = ChannelState(name, self.isupport.fold)
         if name in self.channels or len(self.channels) < CHANNELS_LIMIT:
             self.channels[name] = channel
         return channel

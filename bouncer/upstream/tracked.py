@@ -89,7 +89,7 @@ def _join(state: NetworkState, message: Message) -> Effect:
     name = message.param(0)
     if state.is_me(message.nick):
         _learn_source(state, message)
-        state.join(name).members[message.nick] = ""
+        state.join(name).add(message.nick)
     elif channel := state.channels.get(name):
         channel.add(message.nick)
     return Kind.JOIN, name
@@ -99,7 +99,7 @@ def _leave(state: NetworkState, name: str, nick: str) -> None:
     if state.is_me(nick):
         state.channels.pop(name, None)
     elif channel := state.channels.get(name):
-        channel.members.pop(nick, None)
+        channel.members.pop(nick)
 
 
 def _part(state: NetworkState, message: Message) -> Effect:
@@ -120,7 +120,7 @@ def _quit(state: NetworkState, message: Message) -> Effect:
     state.seen_in = _channels_of(state, message.nick)
     if not state.is_me(message.nick):
         for channel in state.channels.values():
-            channel.members.pop(message.nick, None)
+            channel.members.pop(message.nick)
     return Kind.QUIT, ""
 
 
@@ -134,9 +134,9 @@ def _nick(state: NetworkState, message: Message) -> Effect:
         _learn_source(state, message)
         state.nick = new
     for channel in state.channels.values():
-        status = channel.members.pop(old, None)
+        status = channel.members.pop(old)
         if status is not None:
-            channel.members[new] = status
+            channel.members.put(new, status)
     return Kind.NICK, ""
 
 
@@ -162,10 +162,10 @@ def _change_modes(state: NetworkState, channel: ChannelState, params: list[str])
         rank = isupport.prefix_modes.find(change.mode)
         if rank >= 0:
             nick = change.arg or ""
-            if nick in channel.members:
-                channel.members[nick] = _with_status(
-                    isupport.prefix_symbols, channel.members[nick], isupport.prefix_symbols[rank], change.add
-                )
+            held = channel.members.get(nick)
+            if held is not None:
+                status = _with_status(isupport.prefix_symbols, held, isupport.prefix_symbols[rank], change.add)
+                channel.members.put(nick, status)
         elif change.mode not in lists:
             if not change.add:
                 channel.modes.pop(change.mode, None)
@@ -264,18 +264,18 @@ def _umode_is(state: NetworkState, message: Message) -> Effect:
 def _names(state: NetworkState, message: Message) -> Effect:
     channel = state.channels.get(message.param(2))
     if channel and not channel.synced:
-        symbols, fold = state.isupport.prefix_symbols, state.isupport.fold
+        symbols = state.isupport.prefix_symbols
         for word in message.param(3).split():
             nick = word.lstrip(symbols)
-            name = nick.partition("!")[0]  # userhost-in-names adds !user@host
-            folded = fold(name)  # most nicks are their own folded form, which all maps share: a third of a picture
-            channel.add(folded if folded == name else name, word[: len(word) - len(nick)])
+            # userhost-in-names adds !user@host
+            channel.read(nick.partition("!")[0], word[: len(word) - len(nick)])
     return SHOWN
 
 
 def _names_end(state: NetworkState, message: Message) -> Effect:
     if channel := state.channels.get(message.param(1)):
         channel.synced = True
+        channel.members.settle()
     return SHOWN
 
 

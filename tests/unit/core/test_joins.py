@@ -33,7 +33,7 @@ class Life:
         return [line.encode().decode() for line in self.joins.lines(self.now, self.inside, most)]
 
     def enters(self, name: str) -> None:
-        self.inside[name] = ChannelState(name, CaseMap(fold_ascii))
+        self.inside[name] = ChannelState(name, fold_ascii)
         self.joins.joined(name)
 
     def refused(self, numeric: str, *params: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bouncer.irc.casemap import DEFAULT_FOLD, FOLDS, CaseMap
+from bouncer.irc.casemap import DEFAULT_FOLD, FOLDS, CaseMap, afresh
 
 ascii_fold, rfc1459, strict = FOLDS["ascii"], FOLDS["rfc1459"], FOLDS["rfc1459-strict"]
 
@@ -83,3 +83,10 @@ def test_repr_does_not_list_the_names() -> None:
     names: CaseMap[int] = CaseMap()
     names["#secret"] = 1
     assert repr(names) == "<CaseMap of 1>"
+
+
+@given(st.text(st.characters(max_codepoint=255)))
+def test_names_fold_alike_whether_they_are_ascii_or_not(name: str) -> None:
+    for fold in FOLDS.values():
+        assert fold(name + "é") == fold(name) + "é"
+        assert afresh(fold, name) == fold(name)

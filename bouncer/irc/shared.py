@@ -1,0 +1,34 @@
+"""Equal texts as one object: what many users' networks say alike is in memory once.
+
+Owns which texts are remembered for that. Must not know what they are.
+"""
+
+from __future__ import annotations
+
+TEXTS_LIMIT = 4096  # of each of two generations: at most 8192 texts live longer than who uses them, 2 MB of members
+
+
+class Shared:
+    """``shared(text)`` is ``text`` or an equal one that was given before and not long ago.
+
+    Two generations: what is asked for again moves to the younger one, and the older one is forgotten when that is full.
+    """
+
+    __slots__ = ("_limit", "_old", "_young")
+
+    def __init__(self, limit: int = TEXTS_LIMIT) -> None:
+        self._limit = limit
+        self._young: dict[str, str] = {}
+        self._old: dict[str, str] = {}
+
+    def __call__(self, text: str) -> str:
+        found = self._young.get(text)
+        if found is None:
+            found = self._old.get(text, text)
+            if len(self._young) >= self._limit:
+                self._old, self._young = self._young, {}
+            self._young[found] = found
+        return found
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
