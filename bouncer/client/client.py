@@ -546,7 +546,7 @@ class Client:
                 logger.exception("the tap %s failed", describe(tap))
         dispatcher = self._dispatcher
         for message in messages:
-            if message.command in dispatcher.slots:
+            if message.command in dispatcher.heard:
                 if connection is not self._connection:
                     return
                 arguments = event_arguments(message)

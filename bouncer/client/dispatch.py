@@ -10,8 +10,9 @@ import asyncio
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from types import MethodType
 from typing import Any, Protocol, TypeVar
 
 from bouncer.client.events import event_key
@@ -22,6 +23,8 @@ Arguments = dict[str, Any]
 Where = Callable[..., object]
 F = TypeVar("F", bound=Callable[..., Any])
 
+WAYS_LIMIT = 100  # continuations of one table of handlers that are remembered: a program has a few
+NOT_A_METHOD = -1
 LISTENER_LIMIT = 10_000  # events a listener holds that no connection's reading can be stopped for
 
 
@@ -58,17 +61,20 @@ def call(function: Callable[..., Any], takes: tuple[str, ...] | None, arguments:
 
 
 class Handler:
-    """One registered function, for one event."""
+    """One registered function, for one event. Of a method, ``function`` is that of its class, and ``place`` tells whose
+    it is: so it is the same for all clients that have it."""
 
-    __slots__ = ("event", "function", "ordered", "queue", "takes")
+    __slots__ = ("event", "function", "ordered", "place", "queue", "takes")
 
-    def __init__(self, event: str, function: Callable[..., Any], ordered: bool) -> None:
+    def __init__(self, event: str, function: Callable[..., Any], place: int, ordered: bool) -> None:
         self.event = event
-        self.function = function
         self.takes = call_shape(function)
+        self.function = function
+        if place != NOT_A_METHOD and isinstance(function, MethodType):
+            self.function = function.__func__
+        self.place = place
         self.ordered = ordered
-        # bounded by the loads, which stop the reading; a list, since an empty deque has 760 bytes and most stay empty
-        self.queue: list[tuple[Arguments, Load | None]] = []
+        self.queue: list[tuple[Arguments, Load | None]] = []  # bounded by the loads, which stop the reading
 
     def drop_queue(self) -> None:
         while self.queue:
@@ -78,6 +84,44 @@ class Handler:
 
     def __str__(self) -> str:
         return f"{describe(self.function)} of {self.event!r}"
+
+
+class Table:
+    """The handlers of each event, by :func:`event_key`. Never changes: clients that were given the same methods in the
+    same order share one, which is found by following what ``after`` remembers."""
+
+    __slots__ = ("after", "handlers")
+
+    def __init__(self, handlers: dict[str, tuple[Handler, ...]]) -> None:
+        self.handlers = handlers
+        self.after: dict[tuple[str, Callable[..., Any], int], Table] = {}
+
+    def plus(self, key: str, handler: Handler) -> Table:
+        """One with this handler as the last of its event."""
+        return Table({**self.handlers, key: (*self.handlers.get(key, ()), handler)})
+
+    def minus(self, key: str, function: Callable[..., Any], place: int) -> Table:
+        """One without that function's handlers of an event."""
+        left = tuple(each for each in self.handlers[key] if each.place != place or each.function != function)
+        others = {each: handlers for each, handlers in self.handlers.items() if each != key}
+        return Table({**others, key: left} if left else others)
+
+    def with_method(self, event: str, key: str, method: MethodType, place: int) -> Table:
+        """One with that method as the last of its event, the same as for others who had it added to this one."""
+        way = key, method.__func__, place
+        table = self.after.get(way)
+        if table is None:
+            table = self.plus(key, Handler(event, method, place, False))
+            if len(self.after) < WAYS_LIMIT:
+                self.after[way] = table
+        return table
+
+    def knows(self, place: int) -> bool:
+        """Whether one of the methods is of the object at that place."""
+        return any(each.place == place for handlers in self.handlers.values() for each in handlers)
+
+
+EMPTY = Table({})
 
 
 class Waiter:
@@ -179,51 +223,69 @@ class Listener:
         return await self.get()
 
 
-class _Slot:
-    """All who care about one event. The tuple is replaced, never changed, so that a handler may add or remove."""
-
-    __slots__ = ("handlers", "waiters")
-
-    def __init__(self) -> None:
-        self.handlers: tuple[Handler, ...] = ()
-        self.waiters: dict[Waiter | Listener, None] = {}  # a dict for its order: many tasks may wait for one event
-
-
 class Dispatcher:
     """Events to handlers and waiters.
 
-    ``key in slots`` is the one question on the path of every line. Handlers that return an awaitable get a task, which
+    ``key in heard`` is the one question on the path of every line. Handlers that return an awaitable get a task, which
     is held here until it ends; an exception in a handler is logged and goes no further.
     """
 
+    __slots__ = ("_owners", "_table", "_tasks", "_waiters", "heard")
+
     def __init__(self) -> None:
-        self.slots: dict[str, _Slot] = {}  # by event_key(); an event that nobody cares about has none
+        self._table = EMPTY
+        self._owners: tuple[object, ...] = ()  # those whose methods are in the table, None where one has gone
+        # by event_key(); a dict of those who wait for one for its order: they may be many
+        self._waiters: dict[str, dict[Waiter | Listener, None]] = {}
+        self.heard: Mapping[str, object] = EMPTY.handlers  # by event_key(): the events that somebody cares about
         self._tasks: dict[asyncio.Task[Any], tuple[Handler, Load | None]] = {}
 
     def on(self, event: str, function: Callable[..., Any], ordered: bool) -> None:
-        slot = self.slots.setdefault(event_key(event), _Slot())
-        slot.handlers = (*slot.handlers, Handler(event, function, ordered))
+        key = event_key(event)
+        if isinstance(function, MethodType) and not ordered:
+            place = self._place(function.__self__)
+            self._owners = (*self._owners[:place], function.__self__, *self._owners[place + 1 :])
+            self._table = self._table.with_method(event, key, function, place)
+        else:
+            self._table = self._table.plus(key, Handler(event, function, NOT_A_METHOD, ordered))
+        self._hear()
 
     def off(self, event: str, function: Callable[..., Any]) -> None:
         """Take away every registration of ``function`` for ``event``; nothing happens if there is none."""
         key = event_key(event)
-        if slot := self.slots.get(key):
-            slot.handlers = tuple(handler for handler in slot.handlers if handler.function != function)
-            self._tidy(key, slot)
+        if key in self._table.handlers:
+            self._table = self._table.minus(key, function, NOT_A_METHOD)
+        if key in self._table.handlers and isinstance(function, MethodType):
+            place = self._place(function.__self__)
+            self._table = self._table.minus(key, function.__func__, place)
+            if not self._table.knows(place):
+                self._owners = (*self._owners[:place], None, *self._owners[place + 1 :])
+        self._hear()
+
+    def _place(self, owner: object) -> int:
+        """Of an object among the owners of methods, or where it would be."""
+        owners = self._owners
+        for wanted in (owner, None):
+            for place, each in enumerate(owners):
+                if each is wanted:
+                    return place
+        return len(owners)
 
     def add_waiter(self, event: str, waiter: Waiter | Listener) -> None:
-        slot = self.slots.setdefault(event_key(event), _Slot())
-        slot.waiters[waiter] = None
+        self._waiters.setdefault(event_key(event), {})[waiter] = None
+        self._hear()
 
     def remove_waiter(self, event: str, waiter: Waiter | Listener) -> None:
         key = event_key(event)
-        if slot := self.slots.get(key):
-            slot.waiters.pop(waiter, None)
-            self._tidy(key, slot)
+        waiters = self._waiters.get(key, {})
+        waiters.pop(waiter, None)
+        if not waiters:
+            self._waiters.pop(key, None)
+        self._hear()
 
-    def _tidy(self, key: str, slot: _Slot) -> None:
-        if not slot.handlers and not slot.waiters:
-            del self.slots[key]
+    def _hear(self) -> None:
+        handlers = self._table.handlers
+        self.heard = {**handlers, **self._waiters} if self._waiters else handlers
 
     def fire(
         self, key: str, arguments: Arguments, loop: asyncio.AbstractEventLoop | None, load: Load | None = None
@@ -232,22 +294,27 @@ class Dispatcher:
 
         ``loop`` is where tasks of async handlers go; None where no loop is known, which only sync handlers survive.
         """
-        slot = self.slots.get(key)
-        if slot is None:
-            return
-        for handler in slot.handlers:
+        owners = self._owners
+        for handler in self._table.handlers.get(key, ()):
             if handler.ordered:
                 self._queue(handler, arguments, loop, load)
+            elif handler.place == NOT_A_METHOD:
+                self._call(handler, handler.function, arguments, loop, load)
             else:
-                self._call(handler, arguments, loop, load)
-        for waiter in tuple(slot.waiters):
+                self._call(handler, MethodType(handler.function, owners[handler.place]), arguments, loop, load)
+        for waiter in tuple(self._waiters.get(key, ())):
             waiter.offer(key, arguments, load)
 
     def _call(
-        self, handler: Handler, arguments: Arguments, loop: asyncio.AbstractEventLoop | None, load: Load | None
+        self,
+        handler: Handler,
+        function: Callable[..., Any],
+        arguments: Arguments,
+        loop: asyncio.AbstractEventLoop | None,
+        load: Load | None,
     ) -> None:
         try:
-            result = call(handler.function, handler.takes, arguments)
+            result = call(function, handler.takes, arguments)
             if result is not None and inspect.isawaitable(result):
                 self._spawn(handler, _run(handler, result), loop, load)
         except (Exception, asyncio.CancelledError):

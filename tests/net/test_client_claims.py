@@ -400,7 +400,7 @@ def test_14_one_event_wakes_all_and_past_ones_nobody(play: Play) -> None:
         await asyncio.sleep(0)
         client.trigger("ready", number=2)
         assert await again == {"number": 2}
-        assert not client._dispatcher.slots  # no waiter is left behind
+        assert not client._dispatcher.heard  # no waiter is left behind
 
     play(test())
 
@@ -494,7 +494,7 @@ def test_17_twenty_reconnects_leave_nothing_behind(play: Play) -> None:
             await client.disconnect()
             for _ in range(10):  # the last handlers may end
                 await asyncio.sleep(0)
-            assert not client._dispatcher.slots
+            assert not client._dispatcher.heard
             assert not client._dispatcher._tasks
         gc.collect()  # an unclosed socket would warn here, and a warning is an error
 

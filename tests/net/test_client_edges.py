@@ -224,7 +224,7 @@ def test_two_events_in_one_packet_are_both_got_from_a_listener(play: Play) -> No
                 ("RPL_WELCOME", "Welcome"),
                 ("433", "x"),
             ]
-            assert not client._dispatcher.slots
+            assert not client._dispatcher.heard
             await client.disconnect()
 
     play(test())

@@ -112,7 +112,7 @@ def test_registration_with_login_and_a_taken_nick(play: Play) -> None:
             visitor.say(":robert!b@h NICK bob", "PING :then")
             assert await visitor.line() == "PONG :then"
             assert register.caps.enabled == {"sasl"}
-            assert "QUIT" not in client._dispatcher.slots  # nobody listens for it any more
+            assert "QUIT" not in client._dispatcher.heard  # nobody listens for it any more
             await client.disconnect()
             assert not register.registered
 
@@ -136,7 +136,7 @@ def test_a_holder_out_of_sight_is_asked_about(play: Play, monkeypatch: pytest.Mo
             await visitor.until("NICK bob")
             visitor.say(":bob_!b@h NICK bob", "NOTICE bob :end")
             await client.wait("notice", SOON)
-            assert client._dispatcher.slots.keys().isdisjoint({"303", "QUIT", "NICK"})
+            assert client._dispatcher.heard.keys().isdisjoint({"303", "QUIT", "NICK"})
             await client.disconnect()
 
     play(test())
@@ -174,7 +174,7 @@ def test_services_that_come_late_log_us_in_and_give_the_nick_back(play: Play) ->
             await client.wait("notice", SOON)
             assert changes[-1][0] == ""
             assert register.account == ""
-            assert "731" not in client._dispatcher.slots
+            assert "731" not in client._dispatcher.heard
             await client.disconnect()
 
     play(test())
