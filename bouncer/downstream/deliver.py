@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from bouncer.irc.message import Message, render_tags
 from bouncer.model.capability import Capability, Downgrade
@@ -18,14 +19,19 @@ from bouncer.model.log import Log
 
 CRLF = b"\r\n"
 FORMS_LIMIT = 16  # renderings kept for sharing, each of some 256 lines: those of one burst, not of all who are behind
+STAMPS = 64  # seconds whose form is kept: those of a page or two of the past are read side by side with those of now
 NOT_PASSED_ON = frozenset({"batch", "label", "time", "msgid"})  # ours to say, per client
 
 
 def stamp(milliseconds: int) -> str:
     """The time tag's form: ``2026-01-31T23:59:59.123Z`` (IRCv3 server-time)."""
     seconds, rest = divmod(milliseconds, 1000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_second(seconds)}{rest:03d}Z"
+
+
+@lru_cache(STAMPS)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}."
 
 
 class Renderer:
@@ -45,10 +51,14 @@ class Renderer:
             for command, downgrade in row.downgrades.items():
                 self._downgrades.setdefault(command, []).append((bit, downgrade))
         self._special = frozenset(self._hidden) | frozenset(self._downgrades)
+        self.plain_text = self._special.isdisjoint({"PRIVMSG", "NOTICE"})  # it is the same for all but for its tags
         self._time = self._tag_bits.get("time", 0)
         self.tags = self._bits.get("message-tags", 0)
         self.echo = self._bits.get("echo-message", 0)
         self.batch = self._bits.get("batch", 0) | self._bits.get("znc.in/batch", 0)
+        self._any_tag = self.tags
+        for bit in self._tag_bits.values():
+            self._any_tag |= bit
         self._stamped = (-1, "")
 
     def profile(self, enabled: Iterable[str]) -> int:
@@ -61,6 +71,14 @@ class Renderer:
     def has_time(self, profile: int) -> bool:
         """Whether lines for this profile carry their time as a tag."""
         return bool(profile & self._time)
+
+    def passes(self, tag: str, profile: int) -> bool:
+        """Whether a network's tag of this name goes on to this profile; of those in NOT_PASSED_ON none does."""
+        return tag not in NOT_PASSED_ON and bool(profile & self._tag_bits.get(tag, self.tags))
+
+    def takes_tags(self, profile: int) -> bool:
+        """Whether lines for this profile may have tags."""
+        return bool(profile & self._any_tag)
 
     def line(self, entry: Entry, profile: int, ids: str) -> bytes:
         """One entry as a whole line, or b"" if such a client is not to see it. ``ids`` begins the msgids we give."""
@@ -107,11 +125,7 @@ class Renderer:
         kept: dict[str, str] = {}
         if profile & self.tags and (entry.kind in SAID_KINDS or "msgid" in message.tags):
             kept["msgid"] = message.tags.get("msgid") or f"{ids}{entry.seq:x}"
-        kept |= {
-            tag: value
-            for tag, value in message.tags.items()
-            if tag not in NOT_PASSED_ON and profile & self._tag_bits.get(tag, self.tags)
-        }
+        kept |= {tag: value for tag, value in message.tags.items() if self.passes(tag, profile)}
         rest = render_tags(kept)
         return f"{first};{rest}" if first and rest else first or rest
 

@@ -16,18 +16,20 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
+from bouncer.downstream.asnow import Line
 from bouncer.downstream.deliver import CRLF, FORMS_LIMIT, Renderer
 from bouncer.downstream.dispatch import Command, dispatch
 from bouncer.downstream.login import Arrival
+from bouncer.downstream.missed import JITTER_MS, steady
 from bouncer.downstream.place import Frame, Place
 from bouncer.downstream.proofs import Proofs
-from bouncer.downstream.replay import JITTER_MS, Line, Replay
+from bouncer.downstream.replay import Replay
 from bouncer.downstream.welcome import note
 from bouncer.irc.caps import CapOffer
 from bouncer.irc.message import Message
 from bouncer.model.entry import PAST, SHOWN_KINDS, TEXT_KINDS, Kind
 from bouncer.model.history import Mark
-from bouncer.model.ports import Cancellable, Kept, Page, Sink, Timers
+from bouncer.model.ports import Cancellable, Kept, Page, Run, Sink, Timers
 from bouncer.model.questions import Excerpt, Unread
 
 logger = logging.getLogger(__name__)
@@ -245,15 +247,18 @@ class Session:
         )
         return True
 
-    def _read_page(self, page: Page, rows: Sequence[Kept] | None) -> None:
+    def _read_page(self, page: Page, rows: Run | None) -> None:
         self._paging = False
         if self.closed:
             return
         if rows is None:
             self.close(UNREADABLE)
             return
-        reached = rows[-1].seq if len(rows) == page.limit else page.upto
-        self._write_missed(self._replay.kept(self, rows), reached)
+        reached = rows.seqs[-1] if len(rows) == page.limit else page.upto
+        if not self._held_back and steady(rows.times):
+            self._missed_to(reached, reached, self._replay.page(self, rows))
+        else:
+            self._write_missed(self._replay.kept(self, rows), reached)
         self.wake()
         self._go_on()
 
@@ -268,9 +273,13 @@ class Session:
             if len(lines) - len(early) < self._replay.page_lines:
                 self._held_back = [line for line in lines if line[0].time > newest]
                 lines = early
+        sent = min((entry.seq - 1 for entry, _ in self._held_back), default=reached)
+        self._missed_to(reached, sent, self._replay.written(self, lines))
+
+    def _missed_to(self, reached: int, sent: int, data: bytes) -> None:
+        """Write a page of what was missed, read up to one kept line and written up to another."""
         self._cursor = reached
-        self._sent = max(self._sent, min((entry.seq - 1 for entry, _ in self._held_back), default=reached))
-        data = self._replay.written(self, lines)
+        self._sent = max(self._sent, sent)
         if data or reached == self._upto:
             self._proof_at = 0.0  # the end of a piece of replay is always asked for
             self.sink.write(data + (self._proof() if self._sent > self.confirmed else b""))

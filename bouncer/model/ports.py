@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol, overload
 
 from bouncer.irc.message import Message
 from bouncer.model.entry import TEXT_KINDS, Entry
 from bouncer.model.history import Expiry, Mark, Range, Search, Spot, Trace, Weight
 from bouncer.model.records import Network, User
 
+NOTHING: Mapping[int, tuple[str, ...]] = MappingProxyType({})
 BEHIND_LIMIT = 10_000  # lines that are counted for a device in a list; beyond that the number helps nobody
 
 
@@ -193,6 +195,69 @@ class Kept:
     also: tuple[str, ...] = ()
 
 
+class Run(Sequence[Kept]):
+    """Lines out of the store in order of seq, as columns of equal length: nothing has to be made for each line of
+    20,000. ``also`` has those of the other conversations that are not empty, by seq."""
+
+    __slots__ = ("also", "boots", "devices", "kinds", "raws", "seqs", "targets", "times")
+
+    def __init__(
+        self,
+        seqs: Sequence[int] = (),
+        times: Sequence[int] = (),
+        kinds: Sequence[int] = (),
+        targets: Sequence[str] = (),
+        devices: Sequence[str] = (),
+        boots: Sequence[int] = (),
+        raws: Sequence[bytes] = (),
+        also: Mapping[int, tuple[str, ...]] = NOTHING,
+    ) -> None:
+        self.seqs = seqs
+        self.times = times
+        self.kinds = kinds
+        self.targets = targets
+        self.devices = devices
+        self.boots = boots
+        self.raws = raws
+        self.also = also
+
+    @classmethod
+    def of(cls, lines: Sequence[Kept]) -> Run:
+        """These lines."""
+        return cls(
+            [line.seq for line in lines],
+            [line.time for line in lines],
+            [line.kind for line in lines],
+            [line.target for line in lines],
+            [line.device for line in lines],
+            [line.boot for line in lines],
+            [line.raw for line in lines],
+            {line.seq: line.also for line in lines if line.also},
+        )
+
+    def __len__(self) -> int:
+        return len(self.seqs)
+
+    @overload
+    def __getitem__(self, place: int) -> Kept: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Kept]: ...
+    def __getitem__(self, place: int | slice) -> Kept | Sequence[Kept]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        seq = self.seqs[place]
+        return Kept(
+            seq,
+            self.times[place],
+            self.kinds[place],
+            self.targets[place],
+            self.devices[place],
+            self.boots[place],
+            self.raws[place],
+            self.also.get(seq, ()),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A device as the store knows it: how many text lines of a network, imported ones aside, stand behind its position
@@ -225,7 +290,7 @@ class Talk(NamedTuple):
 class History(Protocol):
     """Reading what was kept. Each raises Unavailable if the store can't answer."""
 
-    async def page(self, question: Page) -> list[Kept]:
+    async def page(self, question: Page) -> Run:
         """Raises Unavailable if the store can't answer."""
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS, Kind
 from bouncer.model.history import LINES_LIMIT, Mark, Range, Trace
 from bouncer.model.log import message_ids
-from bouncer.model.ports import Kept, Page, Talk
+from bouncer.model.ports import Kept, Page, Run, Talk
 from bouncer.store.connection import Connection
 from bouncer.store.index_words import msgid_mark, query, row_of
 from bouncer.store.known import Candidate, by_msgid, by_words, spans
@@ -41,6 +40,11 @@ OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
 # the mark below which lines are in the index
 UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
 _COLUMNS = ("seq", "time", "kind", "hex(name)", "hex(device)", "boot", "hex(raw)")
+# The lines themselves stand below each other as they are: none has a line end in it.
+_COLUMNS_OF = (
+    "SELECT group_concat(seq, ' '), group_concat(time, ' '), group_concat(kind, ' '), group_concat(boot, ' '), "
+    "group_concat(target, ' '), group_concat(hex(device), ' '), CAST(group_concat(raw, char(10)) AS BLOB) FROM"
+)
 _FROM_LINES = (
     "SELECT m.seq, m.time, m.kind, coalesce(t.name, '') AS name, m.device, m.boot, m.raw FROM {source} "
     "CROSS JOIN messages AS m ON m.network = :network AND m.seq = chosen.seq "
@@ -115,26 +119,35 @@ def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
     return [_kept(row) for row in rows]
 
 
-def read_page(connection: sqlite3.Connection, question: Page) -> list[Kept]:
+def read_page(connection: sqlite3.Connection, question: Page) -> Run:
     """The lines that the question asks for, in order of seq."""
     kinds = ",".join(str(int(kind)) for kind in question.kinds)
+    columns = connection.execute(
+        f"{_COLUMNS_OF} (SELECT seq, time, kind, target, device, boot, raw FROM messages WHERE network = ? "
+        f"AND seq > ? AND seq <= ? AND kind IN ({kinds}) AND boot <> {PAST_BOOT} ORDER BY seq LIMIT ?)",
+        (question.network, question.after, question.upto, question.limit),
+    ).fetchone()
+    if columns[0] is None:
+        return Run()
+    seqs, times, kinds_, boots = (list(map(int, column.split())) for column in columns[:4])
+    ids = columns[4].split()
+    names = _names(connection, set(ids))
+    devices = [name_of(name) for name in columns[5].split(" ")] if columns[5].strip() else [""] * len(seqs)
+    also: dict[int, tuple[str, ...]] = {}
+    if not question.kinds.isdisjoint(LINKED_KINDS):
+        for seq, name in unpack(connection, _LINKS, (question.network, seqs[0], seqs[-1])):
+            also[int(seq)] = (*also.get(int(seq), ()), name_of(name))
+    return Run(seqs, times, kinds_, [names[each] for each in ids], devices, boots, columns[6].split(b"\n"), also)
+
+
+def _names(connection: sqlite3.Connection, ids: Set[str]) -> dict[str, str]:
+    """The names of conversations, by their ids as text; "" for that of none."""
     rows = unpack(
         connection,
-        packed(
-            _COLUMNS,
-            "SELECT m.seq, m.time, m.kind, coalesce(t.name, '') AS name, m.device, m.boot, m.raw FROM messages AS m "
-            "LEFT JOIN targets AS t ON t.id = m.target WHERE m.network = ? AND m.seq > ? AND m.seq <= ? "
-            f"AND m.kind IN ({kinds}) AND m.boot <> {PAST_BOOT} ORDER BY m.seq LIMIT ?",
-        ),
-        (question.network, question.after, question.upto, question.limit),
+        packed(("id", "hex(name)"), f"SELECT id, name FROM targets WHERE id IN ({','.join(ids)})"),
+        (),
     )
-    lines = [_kept(row) for row in rows]
-    if not lines or question.kinds.isdisjoint(LINKED_KINDS):
-        return lines
-    also: dict[int, list[str]] = {}
-    for seq, name in unpack(connection, _LINKS, (question.network, lines[0].seq, lines[-1].seq)):
-        also.setdefault(int(seq), []).append(name_of(name))
-    return [replace(line, also=tuple(also[line.seq])) if line.seq in also else line for line in lines]
+    return dict.fromkeys(ids, "") | {number: name_of(name) for number, name in rows}
 
 
 def read_each(connection: sqlite3.Connection, network: int, seqs: list[int]) -> dict[int, Kept]:

@@ -27,6 +27,7 @@ from bouncer.model.ports import (
     Removed,
     RemovedNetwork,
     RemovedUser,
+    Run,
     Seen,
     Snapshot,
     Talk,
@@ -193,16 +194,15 @@ class MemoryStore:
         """How many lines were given up: none, ever."""
         return 0
 
-    async def page(self, question: Page) -> list[Kept]:
+    async def page(self, question: Page) -> Run:
         """As the port says."""
         lines = self._lines.setdefault(question.network, [])
         self._answerable(question.network, question.upto > (lines[-1].seq if lines else 0))
         start = bisect_right(lines, question.after, key=_seq_of)
         asked = lines[start : bisect_right(lines, question.upto, key=_seq_of)]
         chosen = [line for line in asked if line.kind in question.kinds and line.boot != PAST_BOOT][: question.limit]
-        return [
-            replace(line, also=self._names(question.network, line)) for line in self._spelled(question.network, chosen)
-        ]
+        spelled = self._spelled(question.network, chosen)
+        return Run.of([replace(line, also=self._names(question.network, line)) for line in spelled])
 
     async def first_helping(self, network: int, lines: int, since: int) -> int:
         """As the port says."""

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.model.history import Mark, Range, Search, Trace, Weight
-from bouncer.model.ports import Found, Kept, Page, Removed, Seen, Talk
+from bouncer.model.ports import Found, Kept, Page, Removed, Run, Seen, Talk
 from bouncer.store.conversations import read_known, read_lines, read_markers, read_page, read_place, read_targets
 from bouncer.store.database import ODD_ROWS, Database, connect, explain
 from bouncer.store.expiry import read_weight
@@ -41,7 +41,7 @@ class FileReader:
     def removed(self) -> Removed:
         return self._ask(self._database.removed)
 
-    def page(self, question: Page) -> list[Kept]:
+    def page(self, question: Page) -> Run:
         return self._ask(lambda connection: read_page(connection, question))
 
     def first_helping(self, network: int, lines: int, since: int) -> int:

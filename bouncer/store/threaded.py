@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from bouncer.model.entry import Entry
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import Expiry, Mark, Range, Search, Trace, Weight
-from bouncer.model.ports import Found, Kept, Page, Removed, Seen, Snapshot, Talk
+from bouncer.model.ports import Found, Kept, Page, Removed, Run, Seen, Snapshot, Talk
 from bouncer.model.records import User
 from bouncer.store.writer import CLOSED, Behind, Failing, Writer
 
@@ -31,7 +31,7 @@ class Reader(Protocol):
 
     def removed(self) -> Removed: ...
 
-    def page(self, question: Page) -> list[Kept]: ...
+    def page(self, question: Page) -> Run: ...
 
     def first_helping(self, network: int, lines: int, since: int) -> int: ...
 
@@ -172,7 +172,7 @@ class ThreadedStore:
 
     # -- History -------------------------------------------------------------------------------------------------
 
-    async def page(self, question: Page) -> list[Kept]:
+    async def page(self, question: Page) -> Run:
         """As the port says; lines that wait are committed first if they are asked for."""
         if question.upto > self._writer.kept(question.network):
             await self._catch_up(question.network)

@@ -13,7 +13,7 @@ from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS
 from bouncer.model.history import Mark, Range, Trace
 from bouncer.model.log import message_ids
-from bouncer.model.ports import Kept, Page, Talk
+from bouncer.model.ports import Kept, Page, Run, Talk
 from bouncer.store.conversations import CANDIDATES_LIMIT, NAMES_LIMIT, OURS, bounded, clamped, range_values
 from bouncer.store.known import Candidate, by_msgid, by_words, spans
 from bouncer.store.postgresql.blocks import checksum
@@ -67,7 +67,7 @@ def read_lines(connection: Connection, question: Range) -> list[Kept]:
     return [kept(row) for row in rows]
 
 
-def read_page(connection: Connection, question: Page) -> list[Kept]:
+def read_page(connection: Connection, question: Page) -> Run:
     """The lines that the question asks for, in order of seq."""
     kinds = ",".join(str(int(kind)) for kind in sorted(question.kinds))
     rows = connection.execute(
@@ -78,7 +78,7 @@ def read_page(connection: Connection, question: Page) -> list[Kept]:
     )
     lines = [kept(row) for row in rows]
     if not lines or question.kinds.isdisjoint(LINKED_KINDS):
-        return lines
+        return Run.of(lines)
     also: dict[int, list[str]] = {}
     for seq, name in connection.execute(
         "SELECT p.seq, t.name FROM places AS p JOIN targets AS t ON t.id = p.target "
@@ -86,7 +86,7 @@ def read_page(connection: Connection, question: Page) -> list[Kept]:
         (lines[0].seq, lines[-1].seq, question.network),
     ):
         also.setdefault(seq, []).append(from_column(name))
-    return [replace(line, also=tuple(also[line.seq])) if line.seq in also else line for line in lines]
+    return Run.of([replace(line, also=tuple(also[line.seq])) if line.seq in also else line for line in lines])
 
 
 def read_place(connection: Connection, network: int, msgid: str) -> Mark | None:

@@ -13,7 +13,7 @@ import psycopg
 
 from bouncer.model.errors import Unavailable
 from bouncer.model.history import Mark, Range, Search, Trace, Weight
-from bouncer.model.ports import Found, Kept, Page, Removed, Seen, Talk
+from bouncer.model.ports import Found, Kept, Page, Removed, Run, Seen, Talk
 from bouncer.store.conversations import read_markers
 from bouncer.store.lines import read_devices, read_first_helping
 from bouncer.store.postgresql.blocks import BLOCK_LINES
@@ -40,7 +40,7 @@ class ServerReader:
     def removed(self) -> Removed:
         return self._ask(self._database.removed)
 
-    def page(self, question: Page) -> list[Kept]:
+    def page(self, question: Page) -> Run:
         return self._ask(lambda connection: read_page(connection, question))
 
     def first_helping(self, network: int, lines: int, since: int) -> int:

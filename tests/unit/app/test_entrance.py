@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bouncer.model.errors import Unavailable
-from bouncer.model.ports import Kept, Page, Seen
+from bouncer.model.ports import Page, Run, Seen
 from bouncer.store.memory import MemoryStore
 from tests.play.stage import Device, Stage
 
@@ -35,7 +35,7 @@ class Hasher:
 
 
 class BrokenHistory(MemoryStore):
-    async def page(self, question: Page) -> list[Kept]:
+    async def page(self, question: Page) -> Run:
         raise RuntimeError("boom")
 
     async def devices(self, network: int) -> dict[str, Seen]:

@@ -50,7 +50,7 @@ class Kept:
         if target:
             lines = await self.bench.store.lines(Range(number, (target,), 10**9, 9999))
         else:
-            lines = await self.bench.store.page(Page(number, 0, 10**9, 50_000))
+            lines = list(await self.bench.store.page(Page(number, 0, 10**9, 50_000)))
         return [round((self.now - line.time / 1000) / DAY, 3) for line in lines]
 
 

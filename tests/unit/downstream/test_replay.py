@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bouncer.downstream.replay import JITTER_MS, in_order
+from bouncer.downstream.missed import JITTER_MS
+from bouncer.downstream.replay import in_order
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 

@@ -109,7 +109,7 @@ async def test_every_released_schema_can_be_brought_up_to_date(released: Path) -
         assert (snapshot.next_user_id, snapshot.next_network_id, snapshot.boot) == (2, 2, 2)
         assert snapshot.heads[1].positions == {"phone": 2}
         assert snapshot.heads[1].time == 1_790_000_000_003
-        kept = await store.page(Page(1, 0, 10, 10))
+        kept = list(await store.page(Page(1, 0, 10, 10)))
         assert [(line.seq, line.target, line.raw) for line in kept] == [
             (1, "#a", b"@msgid=x :bob!b@host PRIVMSG #a :one"),
             (3, "#a", b":bob!b@host PRIVMSG #A :three \xff"),

@@ -1,0 +1,222 @@
+"""A page of what a client missed: from the store's columns to the client's bytes.
+
+Owns the short way of lines that need no look inside, which are nearly all: what is said in a channel that has its name
+still. Each other line is read, as `replay` reads lines of the log, and both ways give the same bytes. Must not know
+when pages are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import tzinfo
+
+from bouncer.downstream.asnow import Moments, kept_line, with_time
+from bouncer.downstream.deliver import Renderer, stamp
+from bouncer.downstream.place import Place
+from bouncer.irc.framing import BODY_LIMIT
+from bouncer.model.entry import TEXT_KINDS
+from bouncer.model.log import message_ids
+from bouncer.model.ports import Run
+
+# Clocks of a network's servers and ours differ, and words pass each other on the way: lines stay in the order in which
+# they came, in a replay as live, unless they are later than the others by more than this.
+JITTER_MS = 1000
+KEYS_LIMIT = 100  # names of tags that are remembered; networks have some five, and one that invents more has them read
+TEXT = frozenset(map(int, TEXT_KINDS))
+AT = ord("@")
+ROOM = BODY_LIMIT - 6  # of a line for source, command, target and text, as `with_time` counts
+
+
+def steady(times: Sequence[int]) -> bool:
+    """Whether lines with these times, in the order in which they came, stay in it."""
+    latest = 0
+    for time in times:
+        if time < latest:
+            if time < latest - JITTER_MS:
+                return False
+        else:
+            latest = time
+    return True
+
+
+class Talk:
+    """One conversation of a page.
+
+    ``mention``: what a line of it has in it if it can stay as it is; b"" if each has to be read. ``hidden``: it is not
+    shown. ``name``: its batch's, if it has one; ``head``: how its lines begin, b"" until one is written.
+    """
+
+    __slots__ = ("head", "hidden", "mention", "name", "pieces", "target")
+
+    def __init__(self, target: str, mention: bytes, pieces: list[bytes], *, hidden: bool) -> None:
+        self.target = target
+        self.mention = mention
+        self.pieces = pieces
+        self.hidden = hidden
+        self.name = self.head = b""
+
+
+class Missed:
+    """A page for clients of one profile at one place.
+
+    ``begin`` gives the name of a new batch around a conversation, for clients that take batches.
+    """
+
+    def __init__(
+        self, renderer: Renderer, profile: int, place: Place, zone: tzinfo, begin: Callable[[], bytes] | None
+    ) -> None:
+        self._renderer = renderer
+        self._profile = profile
+        self._place = place
+        self._zone = zone
+        self._begin = begin
+        self._talks: dict[str, Talk] = {}
+        self._all: list[bytes] = []  # without batches: the lines of all conversations
+        self._tags: dict[bytes, bool] = {}  # which tags pass on
+        self.begun: list[Talk] = []  # with batches: conversations that have lines, in order of the first
+
+    def write(self, run: Run, device: str) -> None:
+        """Turn lines into bytes, in the order in which they came; those said by ``device`` are left out."""
+        known = self._talks
+        talks = []
+        for target in run.targets:
+            talk = known.get(target)
+            talks.append(self._talk(target) if talk is None else talk)
+        if device and device in run.devices:
+            theirs = Talk("", b"", [], hidden=True)
+            talks = [theirs if said == device else talk for said, talk in zip(run.devices, talks, strict=True)]
+        if self._renderer.has_time(self._profile):
+            self._stamped(run, talks)
+        else:
+            self._worded(run, talks)
+
+    def lines(self) -> bytes:
+        """Without batches: all that was written."""
+        return b"".join(self._all)
+
+    def _talk(self, target: str) -> Talk:
+        place = self._place
+        stays = self._renderer.plain_text and place.state.isupport.is_channel(target)
+        mention = b" %b " % target.encode("utf-8", "surrogateescape") if stays else b""
+        pieces = self._all if self._begin is None else []
+        talk = self._talks[target] = Talk(target, mention, pieces, hidden=place.is_detached(target))
+        return talk
+
+    def _open(self, talk: Talk) -> None:
+        """The first line of a conversation is about to be written."""
+        if self._begin is None:
+            talk.head = b"@time="
+        else:
+            talk.name = self._begin()
+            talk.head = b"@batch=%b;time=" % talk.name
+            self.begun.append(talk)
+
+    def _stamped(self, run: Run, talks: Sequence[Talk]) -> None:
+        """For clients with time tags."""
+        network, ids = self._place.log.network, bool(self._profile & self._renderer.tags)
+        last_time = last_boot = -1
+        moment = own = b""
+        for at, (seq, time, kind, boot, raw, talk) in enumerate(
+            zip(run.seqs, run.times, run.kinds, run.boots, run.raws, talks, strict=True)
+        ):
+            if talk.hidden:
+                continue
+            if kind not in TEXT or not talk.mention or talk.mention not in raw:
+                self._read(run, at)
+                continue
+            if time != last_time or boot != last_boot:
+                if boot != last_boot:
+                    own = message_ids(boot, network).encode()
+                last_time, last_boot = time, boot
+                moment = stamp(time).encode() + (b";msgid=" if ids else b"")
+            if not talk.head:
+                self._open(talk)
+            if raw[0] != AT:
+                if ids:
+                    talk.pieces.append(b"%b%b%b%x %b\r\n" % (talk.head, moment, own, seq, raw))
+                else:
+                    talk.pieces.append(b"%b%b %b\r\n" % (talk.head, moment, raw))
+                continue
+            tagtext, _, body = raw.partition(b" ")
+            picked = self._pick(tagtext[1:])
+            if picked is None or body[:1] == b" ":
+                self._read(run, at)
+                continue
+            msgid, rest = picked
+            if ids:
+                moment_and_id = moment + (msgid or b"%b%x" % (own, seq))
+                talk.pieces.append(b"%b%b%b %b\r\n" % (talk.head, moment_and_id, rest, body))
+            else:
+                talk.pieces.append(b"%b%b%b %b\r\n" % (talk.head, moment, rest, body))
+
+    def _pick(self, tagtext: bytes) -> tuple[bytes, bytes] | None:
+        """Of a network's tags the msgid, and those that pass on, each with ``;`` before it; None if the line has to be
+        read."""
+        if b"\\" in tagtext:
+            return None
+        known = self._tags
+        msgid = rest = b""
+        for tag in tagtext.split(b";"):
+            key, _, value = tag.partition(b"=")
+            passes = known.get(key)
+            if passes is None:
+                passes = self._passes(key)
+            if passes:
+                if rest and (b";%b=" % key in rest + b"=" or b";%b;" % key in rest):
+                    return None
+                rest += b";" + (tag if value else key)
+            elif key == b"msgid":
+                msgid = value
+        return msgid, rest
+
+    def _passes(self, key: bytes) -> bool:
+        name = key.decode("utf-8", "surrogateescape")
+        passes = bool(name) and self._renderer.passes(name, self._profile)
+        if len(self._tags) < KEYS_LIMIT:
+            self._tags[key] = passes
+        return passes
+
+    def _worded(self, run: Run, talks: Sequence[Talk]) -> None:
+        """For clients without time tags: it stands in the text, with the date where the day changes."""
+        plain = not self._renderer.takes_tags(self._profile)
+        moments = Moments(self._zone)
+        for at, (time, kind, raw, talk) in enumerate(zip(run.times, run.kinds, run.raws, talks, strict=True)):
+            if talk.hidden:
+                continue
+            moment = moments.of(time)
+            if kind in TEXT and talk.mention and plain:
+                before_text = b"[%b] " % moment.encode()
+                body = raw.partition(b" ")[2].lstrip(b" ") if raw[0] == AT else raw
+                head, _, text = body.partition(b" :")
+                if (
+                    text
+                    and text[0] != 1  # of an action or another question by CTCP the time stands inside
+                    and head.endswith(talk.mention[:-1])
+                    and b"  " not in head
+                    and len(head) + len(before_text) + len(text) <= ROOM
+                ):
+                    self._all.append(b"%b :%b%b\r\n" % (head, before_text, text))
+                    continue
+            self._read(run, at, moment)
+
+    def _read(self, run: Run, at: int, moment: str = "") -> None:
+        """Write a line that has to be read, with its time in the text if that is given."""
+        row = run[at]
+        entry, ids = kept_line(self._place, row)
+        for each in with_time(entry, moment) if moment and row.kind in TEXT else (entry,):
+            data = self._renderer.line(each, self._profile, ids)
+            if not data:
+                continue
+            if self._begin is None:
+                self._all.append(data)
+                continue
+            for target in (row.target,) if row.target else self._channels_of(row.also):
+                talk = self._talks.get(target) or self._talk(target)
+                if not talk.head:
+                    self._open(talk)
+                talk.pieces.append(b"@batch=" + talk.name + (b";" + data[1:] if data[:1] == b"@" else b" " + data))
+
+    def _channels_of(self, also: Sequence[str]) -> Iterator[str]:
+        """Where a QUIT or NICK is shown: not in private, where nothing may have been said."""
+        is_channel, is_detached = self._place.state.isupport.is_channel, self._place.is_detached
+        return (name for name in also if is_channel(name) and not is_detached(name))
