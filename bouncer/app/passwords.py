@@ -1,11 +1,13 @@
 """Hashing passwords: Argon2id and the keys of SCRAM, on two threads of its own: no login holds up the loop.
 
-Owns the parameters, the threads and whose turn it is. Must not know whose password it is, and never shows one.
+Owns the parameters, the threads, whose turn it is, and which passwords were right. Must not know whose a password is,
+and never shows one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 import secrets
 import string
@@ -39,6 +41,10 @@ NICENESS = 10  # of their threads, as nice(1) gives it: text is relayed first, a
 # many for each guess, which is a tenth of what OWASP asks of a hash that nothing else protects.
 SCRAM_ITERATIONS = 100_000
 
+# Passwords that were right and are known again without a hash: one for each user who logs in by one, a few MB.
+RIGHT_LIMIT = 10_000
+KEY_SIZE = 32  # bytes, as long as what is made with it
+
 _ALPHABET = string.ascii_letters + string.digits  # nothing that a shell, WeeChat or irssi takes for its own
 _GENERATED_LENGTH = 22  # characters; 130 bits, which nobody guesses, whatever hash they are kept as
 
@@ -55,6 +61,8 @@ class PasswordHasher:
         self._later: Turns[_Job] = Turns()  # of lines that were wrong lately: whoever else waits goes first
         self._wrong: dict[str, float] = {}  # line -> when it was wrong last, by the loop's clock; the oldest first
         self._running = 0
+        self._key = os.urandom(KEY_SIZE)  # of this process: what is remembered with it is of no use to the next
+        self._right: dict[str, bytes] = {}  # hash -> what a password leaves that was right for it; the oldest first
 
     async def hash(self, password: str) -> str:
         """The hash to keep, in PHC string format. Raises Unavailable when too many are waiting."""
@@ -63,8 +71,19 @@ class PasswordHasher:
     async def verify(self, password_hash: str, password: str, line: str = "") -> bool:
         """Whether it is the password. An empty or broken hash takes as long and fits nothing. Those who wait in other
         lines are not waited for longer than one hash each, and not at all if they were wrong lately and this one was
-        not. Raises Unavailable when too many wait in this one."""
-        return await self._on_thread(line, lambda: _verify(password_hash, password))
+        not. Raises Unavailable when too many wait in this one.
+
+        A password that was right is right again without a hash as long as the process lives: all of a thousand clients
+        that a broken line has cut off come back at once. What is remembered of it stays in memory, and is made with a
+        key that does, too."""
+        trace = hmac.digest(self._key, _bytes(password), "sha256")
+        known = self._right.get(password_hash)
+        if known is not None and hmac.compare_digest(known, trace):
+            return True
+        right = await self._on_thread(line, lambda: _verify(password_hash, password))
+        if right:
+            self._was_right(password_hash, trace)
+        return right
 
     async def scram(self, password: str) -> str:
         """The keys to keep for SCRAM-SHA-256, as RFC 5803 writes them. Raises Unavailable when too many are waiting."""
@@ -111,6 +130,12 @@ class PasswordHasher:
         if done.exception() is None and done.result() is False:
             self._was_wrong(job.line)
         self._fill()
+
+    def _was_right(self, password_hash: str, trace: bytes) -> None:
+        self._right.pop(password_hash, None)
+        self._right[password_hash] = trace
+        if len(self._right) > RIGHT_LIMIT:
+            del self._right[next(iter(self._right))]
 
     def _was_wrong(self, line: str) -> None:
         """Remember it, whether or not it has waited for the answer."""

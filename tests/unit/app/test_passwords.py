@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bouncer.app import passwords
 from bouncer.app.attempts import FORGET_AFTER
 from bouncer.app.passwords import (
     _NOBODY,
@@ -134,3 +135,27 @@ def test_generated_passwords_need_no_quotes() -> None:
     made = {generated_password() for _ in range(50)}
     assert len(made) == 50
     assert all(len(each) == 22 and each.isalnum() and each.isascii() for each in made)
+
+
+async def test_a_password_that_was_right_is_known_again(
+    hasher: PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = await hasher.hash("grün")
+    hashed: list[str] = []
+    real = passwords._verify
+
+    def verify(password_hash: str, password: str) -> bool:
+        hashed.append(password)
+        return real(password_hash, password)
+
+    monkeypatch.setattr(passwords, "_verify", verify)
+    monkeypatch.setattr(passwords, "RIGHT_LIMIT", 1)
+    for password in ("grun", "grün", "grün", "grun", "grün"):
+        assert await hasher.verify(kept, password) is (password == "grün")
+    assert hashed == ["grun", "grün", "grun"]
+    other = await hasher.hash("grün")  # a new hash of the same password is another password
+    assert await hasher.verify(other, "grün")
+    assert await hasher.verify(kept, "grün")  # there is room for one
+    assert hashed[3:] == ["grün", "grün"]
+    assert not await hasher.verify("", "grün")
+    assert "grün".encode() not in b"".join(hasher._right.values())
