@@ -2,7 +2,7 @@
 BIN ?= $(if $(wildcard .venv/bin/python),.venv/bin/,)
 PYTHON ?= $(if $(BIN),$(BIN)python,python3)
 
-.PHONY: check lint types house test real bench bench-smoke
+.PHONY: check lint types house test compiled real bench bench-smoke
 
 check: lint types house test
 
@@ -19,6 +19,9 @@ house:
 
 test:
 	$(PYTHON) -m pytest --ignore=tests/real
+
+compiled:
+	bash .ci/compiled $(PYTHON)
 
 real:
 	$(PYTHON) -m pytest -rs tests/real

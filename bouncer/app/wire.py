@@ -26,6 +26,7 @@ from bouncer.caps.table import CAPABILITIES
 from bouncer.client import HostPacing
 from bouncer.core.house import House
 from bouncer.core.link import Link
+from bouncer.irc import message
 from bouncer.model.errors import Refused
 from bouncer.model.records import Network
 from bouncer.net.ident import IdentServer, OidentdFile
@@ -40,6 +41,7 @@ from bouncer.store.sqlite import Store
 from bouncer.store.threaded import ThreadedStore
 from bouncer.upstream.tracked import TRACKED
 
+COMPILED = not message.__file__.endswith(".py")  # the modules that pyproject.toml names, when the package was built
 WANTED_CAPS = frozenset(row.name for row in CAPABILITIES if row.wanted)
 
 
@@ -108,7 +110,8 @@ def assemble(home: Home, config: Config, store: ThreadedStore) -> Bouncer:
 
         def facts(self) -> Facts:
             waiting = store.undurable, store.unindexed
-            return Facts(__version__, True, started, listeners.addresses, *waiting, store.problem, store.dropped)
+            said = listeners.addresses, *waiting, store.problem, store.dropped
+            return Facts(__version__, True, started, *said, compiled=COMPILED)
 
     def context(actor: Actor) -> Context:
         return Context(house, store, passwords, certs, upstreams, Process(), actor, time.time(), store, store)
@@ -190,7 +193,7 @@ async def offline_context(home: Home) -> AsyncIterator[Context]:
                 """A process that runs nothing."""
 
                 def facts(self) -> Facts:
-                    return Facts(__version__)
+                    return Facts(__version__, compiled=COMPILED)
 
             certs = ListenerCertificate(config.tls.certificate, config.hostname, None)
             yield Context(house, store, passwords, certs, nobody, Process(), MACHINE, time.time(), store, store)

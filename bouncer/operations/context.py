@@ -83,6 +83,7 @@ class Facts:
     unindexed: int = 0  # lines not yet in the search index
     problem: str = ""  # why lines can't be stored, "" if they can
     lost: int = 0  # lines given up since the start, because they could not be stored for too long
+    compiled: bool = False  # false: all of it runs as plain Python
 
 
 class Process(Protocol):

@@ -25,6 +25,7 @@ async def status(context: Context, call: Call) -> Result:
         users = sorted(context.house.users(), key=lambda user: fold_name(user.name))
     data: dict[str, Any] = {
         "version": facts.version,
+        "compiled": facts.compiled,
         "running": facts.running,
         "since": facts.since,
         "listeners": list(facts.listeners),
@@ -135,9 +136,8 @@ def _why_stopped(context: Context, user: User, network: Network) -> str:
 def _process_line(facts: Facts, now: float) -> str:
     if not facts.running:
         return f"bouncer {facts.version} is not running on this home; bouncer run starts it"
-    text = (
-        f"bouncer {facts.version}, up {span(now - facts.since)}, listening on {', '.join(facts.listeners) or 'nothing'}"
-    )
+    version = f"{facts.version} (compiled)" if facts.compiled else facts.version
+    text = f"bouncer {version}, up {span(now - facts.since)}, listening on {', '.join(facts.listeners) or 'nothing'}"
     waiting = [f"{number(facts.undurable, 'line')} to be stored"] if facts.undurable else []
     waiting += [f"{number(facts.unindexed, 'line')} to be indexed"] if facts.unindexed else []
     return f"{text}; {', '.join(waiting)}" if waiting else text

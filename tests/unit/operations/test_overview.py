@@ -26,6 +26,14 @@ async def test_status_tells_of_the_process_and_every_network(stocked: Bench) -> 
     assert result.data["users"][0]["networks"][0]["next_try"] == 1_700_000_030.0
 
 
+async def test_status_tells_whether_it_is_compiled(stocked: Bench) -> None:
+    assert (await stocked.do("status")).data["compiled"] is False
+    stocked.known = replace(stocked.known, compiled=True)
+    result = await stocked.do("status")
+    assert result.lines[0].startswith("bouncer 1.0 (compiled), up ")
+    assert result.data["compiled"] is True
+
+
 async def test_status_tells_why_lines_are_not_stored_and_how_many_are_lost(stocked: Bench) -> None:
     stocked.known = replace(stocked.known, undurable=3, problem="the disk is full: make room there", lost=1)
     result = await stocked.do("status")
