@@ -5,6 +5,7 @@ What is not here is neither asked of a network nor offered to a client.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 
 from bouncer.irc import numerics
@@ -13,6 +14,7 @@ from bouncer.model.capability import Capability
 
 # Every status symbol in use on public networks; none of them can begin a nick (RFC 2812 section 2.3.1).
 STATUS_SYMBOLS = "~&!@%+."
+_TWO_STATUSES = re.compile(f"[{re.escape(STATUS_SYMBOLS)}]{{2}}")
 
 
 def _one_status(word: str) -> str:
@@ -22,7 +24,7 @@ def _one_status(word: str) -> str:
 
 def one_status_in_names(message: Message) -> Message:
     """353 with only the highest status of each nick, as clients without multi-prefix know it."""
-    if len(message.params) < 4:
+    if len(message.params) < 4 or not _TWO_STATUSES.search(message.params[3]):
         return message
     names = " ".join(map(_one_status, message.params[3].split()))
     return message.replace(params=[*message.params[:3], names])

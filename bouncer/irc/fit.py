@@ -55,6 +55,10 @@ def pack(words: Iterable[str], limit: int, sep: str = " ") -> list[str]:
 
     A word that is longer than the limit stands alone, uncut: only the caller knows whether it may be cut.
     """
+    words = list(words)
+    whole = sep.join(words)
+    if whole.isascii() and whole.count(sep) == len(words) - 1:
+        return _cut_at(whole, limit, sep)
     gap = len(sep.encode("utf-8", "surrogateescape"))
     lines: list[str] = []
     line: list[str] = []
@@ -69,3 +73,18 @@ def pack(words: Iterable[str], limit: int, sep: str = " ") -> list[str]:
     if line:
         lines.append(sep.join(line))
     return lines
+
+
+def _cut_at(whole: str, limit: int, sep: str) -> list[str]:
+    """:func:`pack` for words joined already, all ASCII and without ``sep`` in any: nothing is done for each word."""
+    lines = []
+    start = 0
+    while len(whole) - start > limit:
+        end = whole.rfind(sep, start, start + limit + len(sep))
+        if end < 0:  # a word that is longer than the limit
+            end = whole.find(sep, start)
+            if end < 0:
+                break
+        lines.append(whole[start:end])
+        start = end + len(sep)
+    return [*lines, whole[start:]]
