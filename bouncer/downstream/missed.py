@@ -73,6 +73,7 @@ class Missed:
         self._talks: dict[str, Talk] = {}
         self._all: list[bytes] = []  # without batches: the lines of all conversations
         self._tags: dict[bytes, bool] = {}  # which tags pass on
+        self.read = 0  # lines that had to be read
         self.begun: list[Talk] = []  # with batches: conversations that have lines, in order of the first
 
     def write(self, run: Run, device: str) -> None:
@@ -201,6 +202,7 @@ class Missed:
 
     def _read(self, run: Run, at: int, moment: str = "") -> None:
         """Write a line that has to be read, with its time in the text if that is given."""
+        self.read += 1
         row = run[at]
         entry, ids = kept_line(self._place, row)
         for each in with_time(entry, moment) if moment and row.kind in TEXT else (entry,):

@@ -22,6 +22,11 @@ from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Run
 
 PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the rest in the store, not in memory
+# A quick client is given larger pages: each costs a question and, for each conversation, a batch. One is rendered in
+# 3 ms, if not many of its lines have to be read; then pages stay small, for these take ten times that.
+LARGEST_PAGE = 4000
+QUICK = 0.25  # seconds in which a page is taken; it is in our memory for no longer
+READ_SHARE = 10  # one line in so many
 COMPLETE = "draft/chathistory-end"  # a tag of the batch's start: there is no more to page on to
 
 
@@ -30,6 +35,7 @@ class Replay:
 
     def __init__(self, renderer: Renderer, zone: tzinfo = UTC, page_lines: int = PAGE_LINES) -> None:
         self.page_lines = page_lines
+        self._light = False
         self._renderer = renderer
         self._zone = zone
         self._batches = 0
@@ -38,12 +44,19 @@ class Replay:
         """Lines out of the store, if all are of one ``channel``, for that."""
         return [kept_line(session.place, row, channel) for row in rows]
 
+    def next_page(self, last: int, took: float) -> int:
+        """How many lines to ask for after a page of ``last`` lines that the client took in so many seconds."""
+        if not (self._light and 0 <= took < QUICK):
+            return self.page_lines
+        return max(self.page_lines, min(2 * last, LARGEST_PAGE))
+
     def page(self, session: Attached, run: Run) -> bytes:
         """The bytes for a page of what the client missed, if all lines of it stay in the order in which they came."""
         renderer, profile = self._renderer, session.profile
         batches = bool(profile & renderer.batch) and renderer.has_time(profile)
         missed = Missed(renderer, profile, session.place, self._zone, self._name if batches else None)
         missed.write(run, "" if profile & renderer.echo else session.device)
+        self._light = missed.read * READ_SHARE <= len(run)
         if not batches:
             return missed.lines()
         return b"".join(

@@ -95,6 +95,8 @@ class Session:
         self._given: dict[int, str] = {}  # channels of which all was given, by number, until the client has said so
         self._cursor = 0  # while catching up: the kept line read last ...
         self._upto = 0  # ... and the one up to which lines are missed
+        self._page_lines = 0  # of the page that was asked for last ...
+        self._paged_at = 0.0  # ... and when one was written
         self._held_back: list[Line] = []  # of missed lines, those that are later in time than the next ones
         self._sent = 0  # the kept line up to which all was written
         self._heard = timers.now()
@@ -232,7 +234,9 @@ class Session:
         log = self.place.log
         if self._cursor < log.tail_seq:
             upto = min(self._upto, log.tail_seq)
-            page = Page(log.network, self._cursor, upto, self._replay.page_lines, self._kinds)
+            took = self._timers.now() - self._paged_at
+            self._page_lines = self._replay.next_page(self._page_lines, took)
+            page = Page(log.network, self._cursor, upto, self._page_lines, self._kinds)
             self._paging = True
             self._ask(self, page, lambda rows: self._read_page(page, rows))
             return not self._paging  # the answer may have come at once
@@ -255,6 +259,7 @@ class Session:
             self.close(UNREADABLE)
             return
         reached = rows.seqs[-1] if len(rows) == page.limit else page.upto
+        self._paged_at = self._timers.now()
         if not self._held_back and steady(rows.times):
             self._missed_to(reached, reached, self._replay.page(self, rows))
         else:
