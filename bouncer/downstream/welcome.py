@@ -114,8 +114,7 @@ def names(place: Place, channel: ChannelState) -> Iterator[Message]:
     """353 as often as it takes, and 366."""
     nick, server = place.state.nick, place.server
     symbol = "@" if "s" in channel.modes else "*" if "p" in channel.modes else "="
-    words = [status + name for name, status in channel.members.items()]
-    for line in pack(words or [nick], NAMES_BUDGET, " "):
+    for line in pack(channel.members.words() or [nick], NAMES_BUDGET, " "):
         yield Message.lenient(numerics.RPL_NAMREPLY, nick, symbol, channel.name, line, source=server)
     yield Message.lenient(numerics.RPL_ENDOFNAMES, nick, channel.name, "End of /NAMES list.", source=server)
 

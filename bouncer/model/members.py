@@ -129,6 +129,11 @@ class Members(Mapping[str, str]):
         """Nicks and their status."""
         return _Items(self)
 
+    def words(self) -> list[str]:
+        """Each nick with its status before it, as NAMES lists them."""
+        lines = "".join(self._texts).replace(" \n", "\n").split(_END)
+        return [line if " " not in line else "".join(line.split(" ")[::-1]) for line in lines if line]
+
     def __repr__(self) -> str:
         return f"<Members: {self._count}>"
 

@@ -36,6 +36,7 @@ def test_is_a_mapping_by_folded_nicks(steps: list[tuple[str, str, str]]) -> None
         assert members.get(nick) == model.get(nick)
         assert (nick in members) == (nick in model)
     assert dict(members.items()) == dict(model.items())
+    assert sorted(members.words()) == sorted(status + nick for nick, status in model.items() if status + nick)
     assert set(members) == set(model)
     assert len(members) == len(members.items()) == len(model)
 
