@@ -16,7 +16,7 @@ from bouncer.downstream.place import Place
 from bouncer.irc.framing import BODY_LIMIT
 from bouncer.model.entry import TEXT_KINDS
 from bouncer.model.log import message_ids
-from bouncer.model.ports import Run
+from bouncer.model.ports import Heading, Kept, Run
 
 # Clocks of a network's servers and ours differ, and words pass each other on the way: lines stay in the order in which
 # they came, in a replay as live, unless they are later than the others by more than this.
@@ -39,21 +39,37 @@ def steady(times: Sequence[int]) -> bool:
     return True
 
 
-class Talk:
-    """One conversation of a page.
+NOWHERE = b"\n"  # no line has it in it
 
-    ``mention``: what a line of it has in it if it can stay as it is; b"" if each has to be read. ``hidden``: it is not
-    shown. ``name``: its batch's, if it has one; ``head``: how its lines begin, b"" until one is written.
+
+class Talk:
+    """One conversation of a page. ``name``: its batch's, if it has one; ``head``: how its lines begin, b"" until one is
+    written."""
+
+    __slots__ = ("head", "name", "pieces", "target")
+
+    def __init__(self, target: str, pieces: list[bytes]) -> None:
+        self.target = target
+        self.pieces = pieces
+        self.name = self.head = b""
+
+
+class Kin:
+    """Lines of a page that have the same heading.
+
+    ``mention``: what one has in it if it can stay as it is; ``hidden``: none is shown; ``ids``: how msgids of ours
+    began when they came; ``head`` and ``pieces``: their conversation's.
     """
 
-    __slots__ = ("head", "hidden", "mention", "name", "pieces", "target")
+    __slots__ = ("head", "hidden", "ids", "mention", "pieces", "talk")
 
-    def __init__(self, target: str, mention: bytes, pieces: list[bytes], *, hidden: bool) -> None:
-        self.target = target
+    def __init__(self, talk: Talk, mention: bytes, ids: bytes, *, hidden: bool) -> None:
+        self.talk = talk
         self.mention = mention
-        self.pieces = pieces
+        self.ids = ids
         self.hidden = hidden
-        self.name = self.head = b""
+        self.pieces = talk.pieces
+        self.head = talk.head
 
 
 class Missed:
@@ -71,6 +87,8 @@ class Missed:
         self._zone = zone
         self._begin = begin
         self._talks: dict[str, Talk] = {}
+        self._kins: dict[Heading, Kin] = {}
+        self._device = ""
         self._all: list[bytes] = []  # without batches: the lines of all conversations
         self._tags: dict[bytes, bool] = {}  # which tags pass on
         self.read = 0  # lines that had to be read
@@ -78,77 +96,83 @@ class Missed:
 
     def write(self, run: Run, device: str) -> None:
         """Turn lines into bytes, in the order in which they came; those said by ``device`` are left out."""
-        known = self._talks
-        talks = []
-        for target in run.targets:
-            talk = known.get(target)
-            talks.append(self._talk(target) if talk is None else talk)
-        if device and device in run.devices:
-            theirs = Talk("", b"", [], hidden=True)
-            talks = [theirs if said == device else talk for said, talk in zip(run.devices, talks, strict=True)]
+        self._device = device
         if self._renderer.has_time(self._profile):
-            self._stamped(run, talks)
+            self._stamped(run)
         else:
-            self._worded(run, talks)
+            self._worded(run)
 
-    def lines(self) -> bytes:
+    def lines(self) -> list[bytes]:
         """Without batches: all that was written."""
-        return b"".join(self._all)
+        return self._all
 
     def _talk(self, target: str) -> Talk:
-        place = self._place
-        stays = self._renderer.plain_text and place.state.isupport.is_channel(target)
-        mention = b" %b " % target.encode("utf-8", "surrogateescape") if stays else b""
-        pieces = self._all if self._begin is None else []
-        talk = self._talks[target] = Talk(target, mention, pieces, hidden=place.is_detached(target))
+        talk = self._talks.get(target)
+        if talk is None:
+            talk = self._talks[target] = Talk(target, self._all if self._begin is None else [])
         return talk
 
-    def _open(self, talk: Talk) -> None:
-        """The first line of a conversation is about to be written."""
-        if self._begin is None:
-            talk.head = b"@time="
-        else:
-            talk.name = self._begin()
-            talk.head = b"@batch=%b;time=" % talk.name
-            self.begun.append(talk)
+    def _kin(self, heading: Heading) -> Kin:
+        place, target = self._place, heading.target
+        hidden = place.is_detached(target) or (heading.device != "" and heading.device == self._device)
+        stays = (
+            not hidden
+            and heading.kind in TEXT
+            and self._renderer.plain_text
+            and place.state.isupport.is_channel(target)
+        )
+        mention = b" %b " % target.encode("utf-8", "surrogateescape") if stays else NOWHERE
+        ids = message_ids(heading.boot, place.log.network).encode()
+        kin = self._kins[heading] = Kin(self._talk(target), mention, ids, hidden=hidden)
+        return kin
 
-    def _stamped(self, run: Run, talks: Sequence[Talk]) -> None:
+    def _open(self, talk: Talk) -> bytes:
+        """How lines of a conversation begin."""
+        if not talk.head:
+            if self._begin is None:
+                talk.head = b"@time="
+            else:
+                talk.name = self._begin()
+                talk.head = b"@batch=%b;time=" % talk.name
+                self.begun.append(talk)
+        return talk.head
+
+    def _stamped(self, run: Run) -> None:
         """For clients with time tags."""
-        network, ids = self._place.log.network, bool(self._profile & self._renderer.tags)
-        last_time = last_boot = -1
-        moment = own = b""
-        for at, (seq, time, kind, boot, raw, talk) in enumerate(
-            zip(run.seqs, run.times, run.kinds, run.boots, run.raws, talks, strict=True)
-        ):
-            if talk.hidden:
+        with_ids = bool(self._profile & self._renderer.tags)
+        kins = self._kins
+        last = -1
+        moment = b""
+        for seq, time, heading, raw in zip(run.seqs, run.times, run.headings, run.raws, strict=True):
+            kin = kins.get(heading)
+            if kin is None:
+                kin = self._kin(heading)
+            if kin.mention not in raw:
+                if not kin.hidden:
+                    self._read(_row(seq, time, heading, raw, run))
                 continue
-            if kind not in TEXT or not talk.mention or talk.mention not in raw:
-                self._read(run, at)
-                continue
-            if time != last_time or boot != last_boot:
-                if boot != last_boot:
-                    own = message_ids(boot, network).encode()
-                last_time, last_boot = time, boot
-                moment = stamp(time).encode() + (b";msgid=" if ids else b"")
-            if not talk.head:
-                self._open(talk)
+            if time != last:
+                last = time
+                moment = stamp(time).encode() + (b";msgid=" if with_ids else b"")
+            if not kin.head:
+                kin.head = self._open(kin.talk)
             if raw[0] != AT:
-                if ids:
-                    talk.pieces.append(b"%b%b%b%x %b\r\n" % (talk.head, moment, own, seq, raw))
+                if with_ids:
+                    kin.pieces.append(b"%b%b%b%x %b\r\n" % (kin.head, moment, kin.ids, seq, raw))
                 else:
-                    talk.pieces.append(b"%b%b %b\r\n" % (talk.head, moment, raw))
+                    kin.pieces.append(b"%b%b %b\r\n" % (kin.head, moment, raw))
                 continue
             tagtext, _, body = raw.partition(b" ")
             picked = self._pick(tagtext[1:])
             if picked is None or body[:1] == b" ":
-                self._read(run, at)
+                self._read(_row(seq, time, heading, raw, run))
                 continue
             msgid, rest = picked
-            if ids:
-                moment_and_id = moment + (msgid or b"%b%x" % (own, seq))
-                talk.pieces.append(b"%b%b%b %b\r\n" % (talk.head, moment_and_id, rest, body))
+            if with_ids:
+                msgid = msgid or b"%b%x" % (kin.ids, seq)
             else:
-                talk.pieces.append(b"%b%b%b %b\r\n" % (talk.head, moment, rest, body))
+                msgid = b""
+            kin.pieces.append(b"%b%b%b%b %b\r\n" % (kin.head, moment, msgid, rest, body))
 
     def _pick(self, tagtext: bytes) -> tuple[bytes, bytes] | None:
         """Of a network's tags the msgid, and those that pass on, each with ``;`` before it; None if the line has to be
@@ -177,33 +201,39 @@ class Missed:
             self._tags[key] = passes
         return passes
 
-    def _worded(self, run: Run, talks: Sequence[Talk]) -> None:
+    def _worded(self, run: Run) -> None:
         """For clients without time tags: it stands in the text, with the date where the day changes."""
         plain = not self._renderer.takes_tags(self._profile)
-        moments = Moments(self._zone)
-        for at, (time, kind, raw, talk) in enumerate(zip(run.times, run.kinds, run.raws, talks, strict=True)):
-            if talk.hidden:
+        kins, moments = self._kins, Moments(self._zone)
+        last = ""
+        before_text = b""
+        for seq, time, heading, raw in zip(run.seqs, run.times, run.headings, run.raws, strict=True):
+            kin = kins.get(heading)
+            if kin is None:
+                kin = self._kin(heading)
+            if kin.hidden:
                 continue
             moment = moments.of(time)
-            if kind in TEXT and talk.mention and plain:
-                before_text = b"[%b] " % moment.encode()
+            if plain and kin.mention in raw:
+                if moment is not last:
+                    last = moment
+                    before_text = b"[%b] " % moment.encode()
                 body = raw.partition(b" ")[2].lstrip(b" ") if raw[0] == AT else raw
                 head, _, text = body.partition(b" :")
                 if (
                     text
                     and text[0] != 1  # of an action or another question by CTCP the time stands inside
-                    and head.endswith(talk.mention[:-1])
+                    and head.endswith(kin.mention[:-1])
                     and b"  " not in head
                     and len(head) + len(before_text) + len(text) <= ROOM
                 ):
-                    self._all.append(b"%b :%b%b\r\n" % (head, before_text, text))
+                    kin.pieces.append(b"%b :%b%b\r\n" % (head, before_text, text))
                     continue
-            self._read(run, at, moment)
+            self._read(_row(seq, time, heading, raw, run), moment)
 
-    def _read(self, run: Run, at: int, moment: str = "") -> None:
+    def _read(self, row: Kept, moment: str = "") -> None:
         """Write a line that has to be read, with its time in the text if that is given."""
         self.read += 1
-        row = run[at]
         entry, ids = kept_line(self._place, row)
         for each in with_time(entry, moment) if moment and row.kind in TEXT else (entry,):
             data = self._renderer.line(each, self._profile, ids)
@@ -213,12 +243,16 @@ class Missed:
                 self._all.append(data)
                 continue
             for target in (row.target,) if row.target else self._channels_of(row.also):
-                talk = self._talks.get(target) or self._talk(target)
-                if not talk.head:
-                    self._open(talk)
+                talk = self._talk(target)
+                self._open(talk)
                 talk.pieces.append(b"@batch=" + talk.name + (b";" + data[1:] if data[:1] == b"@" else b" " + data))
 
     def _channels_of(self, also: Sequence[str]) -> Iterator[str]:
         """Where a QUIT or NICK is shown: not in private, where nothing may have been said."""
         is_channel, is_detached = self._place.state.isupport.is_channel, self._place.is_detached
         return (name for name in also if is_channel(name) and not is_detached(name))
+
+
+def _row(seq: int, time: int, heading: Heading, raw: bytes, run: Run) -> Kept:
+    also = run.also.get(seq, ())
+    return Kept(seq, time, heading.kind, heading.target, heading.device, heading.boot, raw, also)

@@ -23,8 +23,8 @@ from bouncer.model.ports import Kept, Run
 
 PAGE_LINES = 1000  # one write of some 150 kB; a slow socket then waits for the rest in the store, not in memory
 # A quick client is given larger pages: each costs a question and, for each conversation, a batch. One is rendered in
-# 3 ms, if not many of its lines have to be read; then pages stay small, for these take ten times that.
-LARGEST_PAGE = 4000
+# 2 ms, if not many of its lines have to be read; then pages stay small, for these take ten times that.
+LARGEST_PAGE = 2000
 QUICK = 0.25  # seconds in which a page is taken; it is in our memory for no longer
 READ_SHARE = 10  # one line in so many
 COMPLETE = "draft/chathistory-end"  # a tag of the batch's start: there is no more to page on to
@@ -50,8 +50,9 @@ class Replay:
             return self.page_lines
         return max(self.page_lines, min(2 * last, LARGEST_PAGE))
 
-    def page(self, session: Attached, run: Run) -> bytes:
-        """The bytes for a page of what the client missed, if all lines of it stay in the order in which they came."""
+    def page(self, session: Attached, run: Run) -> list[bytes]:
+        """The bytes for a page of what the client missed, in pieces, if all lines of it stay in the order in which
+        they came."""
         renderer, profile = self._renderer, session.profile
         batches = bool(profile & renderer.batch) and renderer.has_time(profile)
         missed = Missed(renderer, profile, session.place, self._zone, self._name if batches else None)
@@ -59,9 +60,10 @@ class Replay:
         self._light = missed.read * READ_SHARE <= len(run)
         if not batches:
             return missed.lines()
-        return b"".join(
-            self._fenced(session, talk.name, talk.pieces, Frame("chathistory", talk.target)) for talk in missed.begun
-        )
+        pieces: list[bytes] = []
+        for talk in missed.begun:
+            pieces += self._fenced(session, talk.name, talk.pieces, Frame("chathistory", talk.target))
+        return pieces
 
     def entries(self, session: Attached, entries: Iterable[Entry]) -> list[Line]:
         """Lines out of the log."""
@@ -92,14 +94,14 @@ class Replay:
         name = self._name()
         mark = b"@batch=" + name
         inner = [mark + (b";" + line[1:] if line[:1] == b"@" else b" " + line) for line in lines if line]
-        return self._fenced(session, name, inner, frame)
+        return b"".join(self._fenced(session, name, inner, frame))
 
     def _name(self) -> bytes:
         """That of a new batch."""
         self._batches += 1
         return b"r%x" % self._batches
 
-    def _fenced(self, session: Attached, name: bytes, inner: Sequence[bytes], frame: Frame) -> bytes:
+    def _fenced(self, session: Attached, name: bytes, inner: Sequence[bytes], frame: Frame) -> list[bytes]:
         """Lines of a batch between its two ends."""
         server, reference = session.place.server, name.decode()
         params = [frame.type, frame.target] if frame.target else [frame.type]
@@ -107,7 +109,7 @@ class Replay:
         if frame.complete and session.profile & self._renderer.tags:
             start = start.replace(tags={COMPLETE: ""})
         end = Message.lenient("BATCH", "-" + reference, source=server)
-        return b"".join((start.raw, CRLF, *inner, end.raw, CRLF))
+        return [start.raw, CRLF, *inner, end.raw, CRLF]
 
     def written(self, session: Attached, lines: Sequence[Line]) -> bytes:
         """The bytes for what the client missed, in order of time."""

@@ -279,15 +279,18 @@ class Session:
                 self._held_back = [line for line in lines if line[0].time > newest]
                 lines = early
         sent = min((entry.seq - 1 for entry, _ in self._held_back), default=reached)
-        self._missed_to(reached, sent, self._replay.written(self, lines))
+        data = self._replay.written(self, lines)
+        self._missed_to(reached, sent, [data] if data else [])
 
-    def _missed_to(self, reached: int, sent: int, data: bytes) -> None:
+    def _missed_to(self, reached: int, sent: int, pieces: list[bytes]) -> None:
         """Write a page of what was missed, read up to one kept line and written up to another."""
         self._cursor = reached
         self._sent = max(self._sent, sent)
-        if data or reached == self._upto:
+        if pieces or reached == self._upto:
             self._proof_at = 0.0  # the end of a piece of replay is always asked for
-            self.sink.write(data + (self._proof() if self._sent > self.confirmed else b""))
+            if self._sent > self.confirmed:
+                pieces.append(self._proof())
+            self.sink.write(b"".join(pieces))  # once: it may be a megabyte
 
     def owe(self, channel: str, after: int, upto: int) -> None:
         """Give the client, at this place of the log, what it has not been shown of a channel."""

@@ -195,42 +195,49 @@ class Kept:
     also: tuple[str, ...] = ()
 
 
-class Run(Sequence[Kept]):
-    """Lines out of the store in order of seq, as columns of equal length: nothing has to be made for each line of
-    20,000. ``also`` has those of the other conversations that are not empty, by seq."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Heading:
+    """What many lines of a run have in common; see :class:`Kept`."""
 
-    __slots__ = ("also", "boots", "devices", "kinds", "raws", "seqs", "targets", "times")
+    kind: int
+    target: str
+    device: str
+    boot: int
+
+
+class Run(Sequence[Kept]):
+    """Lines out of the store in order of seq, as columns of equal length: nothing has to be made for each of 20,000
+    lines. Lines that are of one kind, conversation, device and boot have the same heading. ``also`` has those of the
+    other conversations that are not empty, by seq."""
+
+    __slots__ = ("also", "headings", "raws", "seqs", "times")
 
     def __init__(
         self,
         seqs: Sequence[int] = (),
         times: Sequence[int] = (),
-        kinds: Sequence[int] = (),
-        targets: Sequence[str] = (),
-        devices: Sequence[str] = (),
-        boots: Sequence[int] = (),
+        headings: Sequence[Heading] = (),
         raws: Sequence[bytes] = (),
         also: Mapping[int, tuple[str, ...]] = NOTHING,
     ) -> None:
         self.seqs = seqs
         self.times = times
-        self.kinds = kinds
-        self.targets = targets
-        self.devices = devices
-        self.boots = boots
+        self.headings = headings
         self.raws = raws
         self.also = also
 
     @classmethod
     def of(cls, lines: Sequence[Kept]) -> Run:
         """These lines."""
+        known: dict[tuple[int, str, str, int], Heading] = {}
+        headings = []
+        for line in lines:
+            key = line.kind, line.target, line.device, line.boot
+            headings.append(known.get(key) or known.setdefault(key, Heading(*key)))
         return cls(
             [line.seq for line in lines],
             [line.time for line in lines],
-            [line.kind for line in lines],
-            [line.target for line in lines],
-            [line.device for line in lines],
-            [line.boot for line in lines],
+            headings,
             [line.raw for line in lines],
             {line.seq: line.also for line in lines if line.also},
         )
@@ -245,17 +252,9 @@ class Run(Sequence[Kept]):
     def __getitem__(self, place: int | slice) -> Kept | Sequence[Kept]:
         if isinstance(place, slice):
             return [self[each] for each in range(*place.indices(len(self)))]
-        seq = self.seqs[place]
-        return Kept(
-            seq,
-            self.times[place],
-            self.kinds[place],
-            self.targets[place],
-            self.devices[place],
-            self.boots[place],
-            self.raws[place],
-            self.also.get(seq, ()),
-        )
+        seq, of = self.seqs[place], self.headings[place]
+        raw, also = self.raws[place], self.also.get(seq, ())
+        return Kept(seq, self.times[place], of.kind, of.target, of.device, of.boot, raw, also)
 
 
 @dataclass(frozen=True, slots=True)

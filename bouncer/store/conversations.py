@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 
 from bouncer.irc.casemap import DEFAULT_FOLD
 from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS, Kind
 from bouncer.model.history import LINES_LIMIT, Mark, Range, Trace
 from bouncer.model.log import message_ids
-from bouncer.model.ports import Kept, Page, Run, Talk
+from bouncer.model.ports import Heading, Kept, Page, Run, Talk
 from bouncer.store.connection import Connection
 from bouncer.store.index_words import msgid_mark, query, row_of
 from bouncer.store.known import Candidate, by_msgid, by_words, spans
@@ -40,10 +42,15 @@ OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
 # the mark below which lines are in the index
 UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
 _COLUMNS = ("seq", "time", "kind", "hex(name)", "hex(device)", "boot", "hex(raw)")
+# What lines have in common comes as one number: fewer texts are made and read. Kinds are few, and neither conversations
+# nor starts will be more than that: 4 billion and 8 million.
+_OF_TARGET, _OF_BOOT = 1 << 8, 1 << 32
 # The lines themselves stand below each other as they are: none has a line end in it.
 _COLUMNS_OF = (
-    "SELECT group_concat(seq, ' '), group_concat(time, ' '), group_concat(kind, ' '), group_concat(boot, ' '), "
-    "group_concat(target, ' '), group_concat(hex(device), ' '), CAST(group_concat(raw, char(10)) AS BLOB) FROM"
+    "SELECT group_concat(seq, ' '), group_concat(time, ' '), "
+    f"group_concat((boot * {_OF_BOOT} + target) * {_OF_TARGET} + kind, ' '), "
+    "group_concat(CASE WHEN device <> '' THEN seq || ':' || hex(device) END, ' '), "
+    "CAST(group_concat(raw, char(10)) AS BLOB) FROM"
 )
 _FROM_LINES = (
     "SELECT m.seq, m.time, m.kind, coalesce(t.name, '') AS name, m.device, m.boot, m.raw FROM {source} "
@@ -129,25 +136,33 @@ def read_page(connection: sqlite3.Connection, question: Page) -> Run:
     ).fetchone()
     if columns[0] is None:
         return Run()
-    seqs, times, kinds_, boots = (list(map(int, column.split())) for column in columns[:4])
-    ids = columns[4].split()
-    names = _names(connection, set(ids))
-    devices = [name_of(name) for name in columns[5].split(" ")] if columns[5].strip() else [""] * len(seqs)
+    seqs, times = (list(map(int, column.split(" "))) for column in columns[:2])
+    tokens = columns[2].split(" ")
+    known = _headings(connection, set(tokens))
+    headings = [known[token] for token in tokens]
+    for token in columns[3].split(" ") if columns[3] else ():
+        seq, _, device = token.partition(":")
+        place = bisect_left(seqs, int(seq))
+        said = replace(headings[place], device=name_of(device))
+        key = f"{tokens[place]}:{device}"
+        headings[place] = known.setdefault(key, said)
     also: dict[int, tuple[str, ...]] = {}
     if not question.kinds.isdisjoint(LINKED_KINDS):
         for seq, name in unpack(connection, _LINKS, (question.network, seqs[0], seqs[-1])):
             also[int(seq)] = (*also.get(int(seq), ()), name_of(name))
-    return Run(seqs, times, kinds_, [names[each] for each in ids], devices, boots, columns[6].split(b"\n"), also)
+    return Run(seqs, times, headings, columns[4].split(b"\n"), also)
 
 
-def _names(connection: sqlite3.Connection, ids: Set[str]) -> dict[str, str]:
-    """The names of conversations, by their ids as text; "" for that of none."""
-    rows = unpack(
-        connection,
-        packed(("id", "hex(name)"), f"SELECT id, name FROM targets WHERE id IN ({','.join(ids)})"),
-        (),
-    )
-    return dict.fromkeys(ids, "") | {number: name_of(name) for number, name in rows}
+def _headings(connection: sqlite3.Connection, tokens: Set[str]) -> dict[str, Heading]:
+    """What lines have in common, by how it comes out of the database."""
+    found = {token: divmod(int(token), _OF_TARGET) for token in tokens}
+    ids = ",".join({str(rest % _OF_BOOT) for rest, _ in found.values()})
+    rows = unpack(connection, packed(("id", "hex(name)"), f"SELECT id, name FROM targets WHERE id IN ({ids})"), ())
+    names = {int(number): name_of(name) for number, name in rows}
+    return {
+        token: Heading(kind, names.get(rest % _OF_BOOT, ""), "", rest // _OF_BOOT)
+        for token, (rest, kind) in found.items()
+    }
 
 
 def read_each(connection: sqlite3.Connection, network: int, seqs: list[int]) -> dict[int, Kept]:
