@@ -1,0 +1,113 @@
+"""Our bouncer, from the tree that this file is in: history durable and indexed, as it always is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import bouncer
+from benchmarks.client import PASSWORD, USER
+from benchmarks.subjects.port import LOOK, Daemon, Setting, end_of, spawn
+from benchmarks.words import channel
+
+_ANSWER_LIMIT = 64 * 1024 * 1024
+_CONFIG = """
+listen = ["{scheme}://127.0.0.1:{port}"]
+[upstream]
+pace = "off"
+[tls]
+certificate = "{certificate}"
+client_certificates = false
+"""
+_USER = """
+[[user]]
+name = "{user}"
+password = "{password}"
+"""
+_NETWORK = """
+[[user.network]]
+name = "n{number}"
+nick = "n{number}"
+servers = ["{scheme}://127.0.0.1:{port}"]
+channels = [{channels}]
+flood = "off"
+{more}
+"""
+
+
+class Running(Daemon):
+    def __init__(self, process: subprocess.Popen[bytes], home: Path) -> None:
+        super().__init__(process)
+        self._socket = home / "admin.sock"
+
+    async def settled(self) -> None:
+        """Wait until all is durable and in the index."""
+        while True:
+            now = await self.status()
+            if not now["undurable"] and not now["unindexed"]:
+                return
+            await asyncio.sleep(LOOK)
+
+    async def status(self) -> dict[str, Any]:
+        """What `bouncer status --json` prints, asked for without a process for it."""
+        reader, writer = await asyncio.open_unix_connection(self._socket, limit=_ANSWER_LIMIT)
+        writer.write(b'{"words": ["status"]}\n')
+        answer = json.loads(await reader.readline())
+        writer.close()
+        await writer.wait_closed()
+        found: dict[str, Any] = answer["data"]
+        return found
+
+
+class Bouncer:
+    name = "bouncer"
+
+    def missing(self) -> str:
+        return ""
+
+    def version(self) -> str:
+        return f"bouncer {bouncer.__version__}, Python {sys.version.split()[0]}"
+
+    async def start(self, setting: Setting) -> Running:
+        return await run(setting, user_of(USER, setting, range(setting.plan.networks)))
+
+
+async def run(setting: Setting, state: str) -> Running:
+    """Start it with the users and networks of a state file."""
+    home = setting.home
+    (home / "bouncer.toml").write_text(
+        _CONFIG.format(
+            scheme="ircs" if setting.plan.tls else "irc+insecure",
+            port=setting.port,
+            certificate=setting.certificate.pem,
+        )
+    )
+    file = home / "state.toml"
+    file.write_text(state)
+    await end_of(spawn(_words(home, "apply", str(file)), home))
+    return Running(spawn(_words(home, "run"), home), home)
+
+
+def _words(home: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "bouncer", "--home", str(home), *words]
+
+
+def user_of(name: str, setting: Setting, networks: Iterable[int]) -> str:
+    """One user of the state file, with networks of these numbers."""
+    plan = setting.plan
+    names = ", ".join(f'"{channel(number).decode()}"' for number in range(plan.channels))
+    return _USER.format(user=name, password=PASSWORD) + "".join(
+        _NETWORK.format(
+            number=number,
+            scheme="ircs" if plan.tls else "irc+insecure",
+            port=setting.upstream,
+            channels=names,
+            more=f'tls_fingerprint = "{setting.certificate.fingerprint}"' if plan.tls else "",
+        )
+        for number in networks
+    )
