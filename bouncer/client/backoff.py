@@ -118,7 +118,7 @@ class ReconnectPolicy:
         self.attempts = 0  # failures since a connection held
         self._rng = rng
         self._index = 0
-        self._counts = dict.fromkeys(_WAITS, 0)
+        self._counts: dict[Cause, int] = {}
         self._connected: float | None = None
 
     @property
@@ -133,7 +133,7 @@ class ReconnectPolicy:
     def forget(self) -> None:
         """Start afresh, as if nothing had failed; the server stays the same."""
         self.attempts = 0
-        self._counts = dict.fromkeys(_WAITS, 0)
+        self._counts.clear()
 
     def failed(self, now: float, cause: Cause) -> float | None:
         """A connection or attempt ended at ``now``: seconds to wait before the next one, None to stop.
@@ -151,8 +151,9 @@ class ReconnectPolicy:
             return None
         first, longest = _WAITS[cause]
         # a ban or a throttle is the network's word, whichever of its servers said it
-        rounds = self._counts[cause] // (len(self.servers) if cause is Cause.LOST else 1)
-        self._counts[cause] += 1
+        count = self._counts.get(cause, 0)
+        rounds = count // (len(self.servers) if cause is Cause.LOST else 1)
+        self._counts[cause] = count + 1
         wait = min(first * 2.0 ** min(rounds, 32), longest)
         jitter = JITTER * self._rng()
         return min(wait * (1 + jitter), longest) if wait < longest else wait * (1 - jitter)

@@ -80,6 +80,41 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """See the module. ``number`` tells connections of one process apart."""
 
+    __slots__ = (
+        "_backlog",
+        "_close_timer",
+        "_encoding",
+        "_end_waiters",
+        "_ended",
+        "_fingerprint",
+        "_flushing",
+        "_framer",
+        "_held",
+        "_last",
+        "_load",
+        "_lost",
+        "_overloaded",
+        "_owner",
+        "_pace_timer",
+        "_pacer",
+        "_passing",
+        "_reading",
+        "_stopped",
+        "_transport",
+        "asked",
+        "closing",
+        "host",
+        "last_heard",
+        "loop",
+        "number",
+        "on_end",
+        "port",
+        "reason",
+        "refusal",
+        "stalled_since",
+        "used",
+    )
+
     def __init__(
         self,
         owner: Owner,

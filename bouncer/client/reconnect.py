@@ -192,8 +192,13 @@ class Reconnect:
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = self._client.loop.create_task(work, name=f"reconnect: {name}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._task is task:
+            self._task = None
 
     async def _begin_again(self, reason: str) -> None:
         await self._client.disconnect(reason)

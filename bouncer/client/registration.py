@@ -133,8 +133,8 @@ class Registration:
         self.account = ""
         self.wanted_in_use = False  # the wanted nick is somebody's: it may become free
         self.deadline: float | None = now + REGISTRATION_TIMEOUT
-        wanted = identity.wanted_caps | ({"sasl"} if identity.sasl else set())
-        self.caps = CapRequester(wanted)
+        wanted = identity.wanted_caps
+        self.caps = CapRequester(wanted | {"sasl"} if identity.sasl and "sasl" not in wanted else wanted)
         self._nonce = nonce
         self._end_by = now + REGISTRATION_TIMEOUT
         self._nicks = nick_candidates(identity.nick, identity.alternative_nicks, nicklen)
@@ -144,7 +144,7 @@ class Registration:
         self._negotiating = True
         self._mechanisms = list(identity.sasl.mechanisms()) if identity.sasl else []
         self._exchange: SaslClient | None = None
-        self._reassembler = Reassembler()
+        self._reassembler: Reassembler | None = None  # of the exchange that is going on
         self._sasl_reason = ""
         self._answered = False  # the network has had an answer of this exchange
         self._sasl_refused = False  # the network judged our credentials, as opposed to never having seen them
@@ -269,7 +269,7 @@ class Registration:
         return min(patience, self._end_by) if self.stage is Stage.UNDER_WAY else patience
 
     def _authenticate(self, message: Message) -> list[Message]:
-        if self._exchange is None:
+        if self._exchange is None or self._reassembler is None:
             return []
         try:
             challenge = self._reassembler.feed(message.param(0))

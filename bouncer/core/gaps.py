@@ -8,7 +8,6 @@ IRCv3 draft/chathistory.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -97,7 +96,7 @@ class Gaps:
         self._msgids = False
         self._labels: Iterator[int] | None = None
         self._page = USUAL_PAGE
-        self._queue: deque[_Want] = deque()
+        self._queue: list[_Want] = []
         self._out: _Want | None = None
         self._silences = 0  # questions without an answer, in a row
         self._unanswered = False  # some question had none
@@ -166,7 +165,7 @@ class Gaps:
         if not self._queue:
             self._rest()
             return
-        want = self._out = self._queue.popleft()
+        want = self._out = self._queue.pop(0)
         verb, target = ("TARGETS", []) if want.target == EVERYBODY else ("AFTER", [want.target])
         want.page = 0
         message = Message.lenient("CHATHISTORY", verb, *target, *want.after.split(" "), str(self._page))
@@ -175,7 +174,7 @@ class Gaps:
             message = labelled(message, want.label)
         if not self._say(message):  # too much waits already
             self._out = None
-            self._queue.appendleft(want)
+            self._queue.insert(0, want)
             self._alarm.set(self._timers.now() + PATIENCE)
 
     def _rest(self) -> None:
@@ -223,7 +222,7 @@ class Gaps:
         if want.target == EVERYBODY:
             self._list(piece.lines)
         elif not self._is_last(want, piece):
-            self._queue.appendleft(want)
+            self._queue.insert(0, want)
         else:
             self._since.pop(DEFAULT_FOLD(want.target), None)
         self.ask()

@@ -52,6 +52,41 @@ OUR_QUESTIONS = frozenset({"ISON", "NICK", "MONITOR", "JOIN"})
 class Link:
     """One network of one user. Also the Place where its sessions are."""
 
+    __slots__ = (
+        "_archive",
+        "_changed",
+        "_channels",
+        "_ctcp",
+        "_gaps",
+        "_guarded",
+        "_heard",
+        "_hostname",
+        "_keep",
+        "_left_off",
+        "_listening",
+        "_lost_at",
+        "_outbox",
+        "_phase",
+        "_presence",
+        "_redactions",
+        "_replayed",
+        "_screening",
+        "_timers",
+        "_told_nick",
+        "_told_tokens",
+        "_tracked",
+        "_version",
+        "_was_down",
+        "log",
+        "markers",
+        "network",
+        "positions",
+        "sessions",
+        "state",
+        "uplink",
+        "user",
+    )
+
     def __init__(
         self,
         user: User,
@@ -141,8 +176,7 @@ class Link:
     @property
     def server(self) -> str:
         """The network's own server name, else ours."""
-        greeting = self.state.welcome.get(numerics.RPL_WELCOME)
-        return (greeting.source if greeting else "").lstrip(":") or self._hostname
+        return self.state.server or self._hostname
 
     @property
     def title(self) -> str:
@@ -334,7 +368,7 @@ class Link:
 
     def _greeted(self, message: Message) -> None:
         """The network has said what it is: news for those who came before it was there."""
-        tokens = dict(self.state.isupport.tokens)
+        tokens = self.state.isupport.tokens
         if tokens != self._told_tokens:
             self._told_tokens = tokens
             if self.sessions:

@@ -26,7 +26,7 @@ class Redactions:
         self._log = log
         self._archive = archive
         self._taken_back: dict[str, str] = {}  # by msgid: the conversation; of this burst, or of a batch's lines
-        self._gone: set[str] = set()  # msgids of lines of the past that are not to be kept, should they come
+        self._gone: dict[str, None] = {}  # msgids of lines of the past that are not to be kept, should they come
 
     @property
     def stirred(self) -> bool:
@@ -47,7 +47,7 @@ class Redactions:
             self._taken_back[msgid] = target
             if len(self._gone) >= GONE_LIMIT:
                 self._gone.clear()
-            self._gone.add(msgid)
+            self._gone[msgid] = None
 
     def settle(self, state: NetworkState, kept: Sequence[Entry]) -> None:
         """Take it back in memory, and in the store, which lacks only what is ``kept`` of this burst."""

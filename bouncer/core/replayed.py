@@ -6,7 +6,6 @@ history, nor what its lines mean.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence, Set
 from functools import partial
 from typing import NamedTuple
@@ -81,7 +80,7 @@ class Replayed:
         self._insert = insert
         self._came = came
         self._kept = kept
-        self._waiting: deque[_Portion] = deque()
+        self._waiting: list[_Portion] = []  # a few batches at most
         self._size = 0  # of those
         self._asking = False
         self._alarm = Alarm(timers, self._ring)
@@ -106,7 +105,7 @@ class Replayed:
         """The connection is gone: what it brought is as good as any, but answers nothing that the next one asks."""
         for piece in self.batches.ended():
             self._take(piece, now)
-        self._waiting = deque(portion._replace(last=False) for portion in self._waiting)
+        self._waiting = [portion._replace(last=False) for portion in self._waiting]
         self._set_alarm()
 
     def _take(self, piece: Piece, now: float) -> None:
@@ -157,7 +156,7 @@ class Replayed:
 
     def _done(self) -> None:
         """The oldest portion is in the log, or there was nothing in it to keep."""
-        piece, lines, _, last = self._waiting.popleft()
+        piece, lines, _, last = self._waiting.pop(0)
         self._size -= _size(lines)
         if last:
             self._kept(piece)

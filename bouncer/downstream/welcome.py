@@ -43,7 +43,7 @@ def welcome(place: Place, version: str, guess: str = "") -> Iterator[Message]:
     }
     for numeric in GREETING:
         theirs = state.welcome.get(numeric)
-        params = theirs.params[1:] if theirs else own_words[numeric]
+        params = Message.parse(theirs).params[1:] if theirs else own_words[numeric]
         yield Message.lenient(numeric, nick, *params, source=server)
     yield from supports(place)
     yield from motd(place)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from bouncer.irc.casemap import FOLDS, Fold
 from bouncer.irc.framing import BODY_LIMIT
+from bouncer.irc.shared import shared_values
 
 MAX_TOKENS = 512  # networks send 40 to 80; what a hostile one sends beyond that is ignored
 MAX_LINELEN = 16384  # a LINELEN beyond that (Ergo allows 2048 or so) would let a peer make us hold long lines
+VIEWS_LIMIT = 64  # readings that are remembered and shared; servers of a kind say the same
 TOKENS_PER_LINE = 13  # 15 parameters (RFC 1459 section 2.3) less the nick and the closing text
 # bytes of tokens in one line of 512, less CRLF, a server name of 63, a nick of 64, "005", and the closing text
 TOKEN_BUDGET = 340
@@ -41,14 +45,53 @@ def _render_token(name: str, value: str | None) -> str:
     return f"{name}={value.translate(_ESCAPES)}" if value else name
 
 
+class _Views(NamedTuple):
+    casemapping: str
+    fold: Fold
+    chantypes: str
+    statusmsg: str
+    prefix_modes: str
+    prefix_symbols: str
+    chanmodes: tuple[str, str, str, str]
+
+
+_VIEWED = ("CASEMAPPING", "CHANTYPES", "STATUSMSG", "PREFIX", "CHANMODES")
+
+
+@lru_cache(VIEWS_LIMIT)
+def _views(
+    casemapping: str | None, chantypes: str | None, statusmsg: str | None, prefix: str | None, chanmodes: str | None
+) -> _Views:
+    """What the tokens of that name say; None if there is none."""
+    casemapping = (casemapping or "").lower() or "rfc1459"
+    pairs: list[tuple[str, str]] = []
+    if found := _PREFIX.fullmatch("(ov)@+" if prefix is None else prefix):
+        pairs.extend(zip(found[1], found[2], strict=False))
+    groups = ("beI,k,l,imnpst" if chanmodes is None else chanmodes).split(",")  # default: RFC 2811 section 4
+    groups.extend(("", "", ""))
+    return _Views(
+        casemapping,
+        # of a mapping we do not know, only A-Z is sure; merging less is the smaller harm
+        FOLDS.get(casemapping, FOLDS["ascii"]),
+        "#&" if chantypes is None else chantypes,
+        statusmsg or "",
+        "".join(mode for mode, _ in pairs),
+        "".join(symbol for _, symbol in pairs),
+        (groups[0], groups[1], groups[2], groups[3]),
+    )
+
+
+_DEFAULTS = _views(None, None, None, None, None)
+
+
 class ISupport:
     """The tokens of one network, with typed views of those that have a meaning for us.
 
-    ``tokens`` maps names in upper case to decoded values, "" for a token without one; change it only by
-    :meth:`update`. Views that many lines ask for are plain attributes, kept up to date: ``casemapping`` (as said by the
-    network, in lower case) and its ``fold``, ``chantypes``, ``prefix_modes`` and ``prefix_symbols`` (of equal length,
-    highest rank first), ``statusmsg``, ``chanmodes`` (types A, B, C and D). Lengths are in the unit the network
-    counts in, commonly bytes.
+    ``tokens`` maps names in upper case to decoded values, "" for a token without one; it is shared with other networks
+    and never changes: :meth:`update` makes another. Views that many lines ask for are plain attributes, kept up to
+    date: ``casemapping`` (as said by the network, in lower case) and its ``fold``, ``chantypes``, ``prefix_modes`` and
+    ``prefix_symbols`` (of equal length, highest rank first), ``statusmsg``, ``chanmodes`` (types A, B, C and D).
+    Lengths are in the unit the network counts in, commonly bytes.
     """
 
     __slots__ = (
@@ -73,37 +116,27 @@ class ISupport:
 
     def __init__(self) -> None:
         self.tokens = {}
-        self._read_tokens()
+        self._show(_DEFAULTS)
 
     def update(self, params: Sequence[str]) -> None:
         """Take one 005's parameters, without its nick and its closing text. Never raises.
 
         ``TOKEN`` and ``TOKEN=value`` set, ``-TOKEN`` takes back.
         """
+        tokens = dict(self.tokens)
         for param in params:
             name, _, value = param.partition("=")
             name = name.upper()
             if name[:1] == "-":
-                self.tokens.pop(name[1:], None)
-            elif name and (name in self.tokens or len(self.tokens) < MAX_TOKENS):
-                self.tokens[name] = _decode_value(value)
-        self._read_tokens()
+                tokens.pop(name[1:], None)
+            elif name and (name in tokens or len(tokens) < MAX_TOKENS):
+                tokens[name] = _decode_value(value)
+        self.tokens = shared_values(tokens)
+        self._show(_views(*map(self.tokens.get, _VIEWED)))
 
-    def _read_tokens(self) -> None:
-        tokens = self.tokens
-        self.casemapping = tokens.get("CASEMAPPING", "").lower() or "rfc1459"
-        # of a mapping we do not know, only A-Z is sure; merging less is the smaller harm
-        self.fold = FOLDS.get(self.casemapping, FOLDS["ascii"])
-        self.chantypes = tokens.get("CHANTYPES", "#&")
-        self.statusmsg = tokens.get("STATUSMSG", "")
-        pairs: list[tuple[str, str]] = []
-        if prefix := _PREFIX.fullmatch(tokens.get("PREFIX", "(ov)@+")):
-            pairs.extend(zip(prefix[1], prefix[2], strict=False))
-        self.prefix_modes = "".join(mode for mode, _ in pairs)
-        self.prefix_symbols = "".join(symbol for _, symbol in pairs)
-        groups = tokens.get("CHANMODES", "beI,k,l,imnpst").split(",")  # default: RFC 2811 section 4
-        groups.extend(("", "", ""))
-        self.chanmodes = (groups[0], groups[1], groups[2], groups[3])
+    def _show(self, views: _Views) -> None:
+        self.casemapping, self.fold, self.chantypes, self.statusmsg = views[:4]
+        self.prefix_modes, self.prefix_symbols, self.chanmodes = views[4:]
 
     def _number(self, name: str, default: int | None) -> int | None:
         value = self.tokens.get(name, "")

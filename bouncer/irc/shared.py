@@ -1,11 +1,37 @@
-"""Equal texts as one object: what many users' networks say alike is in memory once.
+"""Equal values as one object: what many users' networks say alike is in memory once.
 
-Owns which texts are remembered for that. Must not know what they are.
+Owns which values are remembered for that. Must not know what they are.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 TEXTS_LIMIT = 4096  # of each of two generations: at most 8192 texts live longer than who uses them, 2 MB of members
+
+
+NAMES_LIMIT = 64  # sets and mappings that are remembered; networks differ, users of one have the same
+NAMES_SIZE = 256  # names in one of them; larger ones are not shared
+
+
+@lru_cache(NAMES_LIMIT)
+def _same_names(names: frozenset[str]) -> frozenset[str]:
+    return names
+
+
+def shared_names(names: frozenset[str]) -> frozenset[str]:
+    """``names``, or an equal set that was given before."""
+    return _same_names(names) if len(names) <= NAMES_SIZE else names
+
+
+@lru_cache(NAMES_LIMIT)
+def _same_values(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return dict(items)
+
+
+def shared_values(values: dict[str, str]) -> dict[str, str]:
+    """``values``, or an equal dict in the same order that was given before. Not to be changed any more."""
+    return _same_values(tuple(values.items())) if len(values) <= NAMES_SIZE else values
 
 
 class Shared:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bouncer.irc.casemap import CaseMap, Fold
 from bouncer.irc.isupport import ISupport
-from bouncer.irc.message import Message
 from bouncer.irc.source import format_source
 from bouncer.model.members import Members
 
@@ -17,6 +16,8 @@ CHANNELS_LIMIT = 500  # channels we are in or want to be in; the largest CHANLIM
 MEMBERS_LIMIT = 50_000  # of one channel, some 1 MB; the largest of public networks have a tenth of that
 UMODES_LIMIT = 64  # there are not more letters
 MODE_LISTS_LIMIT = 64  # parameter modes remembered of a channel; networks define about 30
+CAPS_LIMIT = 256  # capabilities in force; we ask for a tenth of that
+NONE = frozenset[str]()
 
 
 class ChannelState:
@@ -60,6 +61,7 @@ class NetworkState:
         "nick",
         "registered",
         "seen_in",
+        "server",
         "umodes",
         "user",
         "welcome",
@@ -74,11 +76,12 @@ class NetworkState:
         self.account = ""  # of services, that we are logged in to
         self.away = False  # what the network says of us to others
         self.seen_in: tuple[str, ...] = ()  # the conversations that the last QUIT or NICK belongs to, a RENAME too
-        self.umodes: set[str] = set()
+        self.umodes = NONE
         self.isupport = ISupport()
         self.channels: CaseMap[ChannelState] = CaseMap(self.isupport.fold)
-        self.caps: set[str] = set()
-        self.welcome: dict[str, Message] = {}  # 001 to 004, as the network worded them
+        self.caps = NONE
+        self.welcome: dict[str, bytes] = {}  # 001 to 004, as the network worded them
+        self.server = ""  # what the network calls its own server
         self.motd: list[str] = []
 
     @property

@@ -13,9 +13,10 @@ from types import MappingProxyType
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
 from bouncer.irc.modes import parse_channel_modes, parse_user_modes
+from bouncer.irc.shared import shared_names
 from bouncer.irc.source import parse_source
 from bouncer.model.entry import Kind
-from bouncer.model.state import MODE_LISTS_LIMIT, MOTD_LIMIT, UMODES_LIMIT, ChannelState, NetworkState
+from bouncer.model.state import CAPS_LIMIT, MODE_LISTS_LIMIT, MOTD_LIMIT, UMODES_LIMIT, ChannelState, NetworkState
 from bouncer.upstream.services import is_secret, may_repeat
 
 Effect = tuple[Kind, str] | None
@@ -145,9 +146,10 @@ def _mode(state: NetworkState, message: Message) -> Effect:
     if not state.isupport.is_channel(target):
         for change in parse_user_modes(message.param(1)):
             if not change.add:
-                state.umodes.discard(change.mode)
+                state.umodes -= {change.mode}
             elif len(state.umodes) < UMODES_LIMIT:
-                state.umodes.add(change.mode)
+                state.umodes |= {change.mode}
+        state.umodes = shared_names(state.umodes)
         return SHOWN
     channel = state.channels.get(target)
     if channel:
@@ -227,7 +229,8 @@ def _welcome(state: NetworkState, message: Message) -> Effect:
         source = parse_source(message.params[-1].rpartition(" ")[2]) if message.params else None
         if source and state.is_me(source.nick):
             state.user, state.host = source.user, source.host
-    state.welcome[message.command] = message
+        state.server = message.source.lstrip(":")
+    state.welcome[message.command] = message.raw
     return None
 
 
@@ -257,7 +260,8 @@ def _greeting(state: NetworkState, message: Message) -> Effect:
 
 
 def _umode_is(state: NetworkState, message: Message) -> Effect:
-    state.umodes = {change.mode for change in parse_user_modes(message.param(1)) if change.add}
+    modes = frozenset(change.mode for change in parse_user_modes(message.param(1)) if change.add)
+    state.umodes = shared_names(modes)
     return SHOWN
 
 
@@ -309,11 +313,12 @@ def _cap(state: NetworkState, message: Message) -> Effect:
     if verb == "ACK":
         for word in words:
             if word[:1] == "-":
-                state.caps.discard(word[1:])
-            else:
-                state.caps.add(word)
+                state.caps -= {word[1:]}
+            elif len(state.caps) < CAPS_LIMIT:
+                state.caps |= {word}
     elif verb == "DEL":
-        state.caps.difference_update(words)
+        state.caps -= set(words)
+    state.caps = shared_names(state.caps)
     return None
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bouncer.irc.shared import Shared
+from bouncer.irc.shared import NAMES_SIZE, Shared, shared_names, shared_values
 
 
 def fresh(text: str) -> str:
@@ -25,3 +25,13 @@ def test_what_is_not_asked_for_is_forgotten() -> None:
         assert shared(fresh("kept text")) is kept
         assert len(shared) <= 20
     assert shared(fresh("left text")) is not left
+
+
+def test_equal_sets_and_mappings_become_one() -> None:
+    names, values = frozenset({fresh("away-notify"), "batch"}), {"CHANTYPES": fresh("#&")}
+    assert shared_names(names) is shared_names(frozenset({"batch", fresh("away-notify")}))
+    assert shared_values(values) is shared_values({"CHANTYPES": fresh("#&")})
+    assert shared_values({"CHANTYPES": "#"}) == {"CHANTYPES": "#"}
+    assert list(shared_values({"B": "", "A": ""})) == list(reversed(shared_values({"A": "", "B": ""})))
+    large = frozenset(map(str, range(NAMES_SIZE + 1)))
+    assert shared_names(large) is large
