@@ -29,6 +29,7 @@ from bouncer.client.handlers import KeepAlive
 from bouncer.client.pacing import Slowdown
 from bouncer.client.registration import Identity
 from bouncer.client.sources import AddressRange, source_addresses
+from bouncer.client.wheel import Wheel
 from bouncer.core.link import Link
 from bouncer.core.status import Phase, printable
 from bouncer.irc.message import Message
@@ -95,6 +96,7 @@ class Upstream:
         ident: IdentClaims | None = None,
         source: Sequence[AddressRange] = (),
         hostname: str = "",
+        wheel: Wheel | None = None,
     ) -> None:
         self.link = link
         self._ident = ident
@@ -111,7 +113,7 @@ class Upstream:
         self._take_settings()
         self._register.identity = self._identity()
         self._register.install(self.client)
-        KeepAlive().install(self.client)
+        KeepAlive(wheel=wheel).install(self.client)
         self.reconnect = Reconnect(servers_of(link.network), pacing=pacing).install(self.client)
         self.client.tap(self._receive)
         self.client.tap_sent(link.sent)
@@ -304,7 +306,7 @@ class Upstreams:
     """All links' upstreams: the house's Connector, and the operations' Dialer.
 
     ``ident`` is told of every connection made; each user connects from an address of its own out of ``source``.
-    ``hostname`` is our own name as a server, by which we know ourselves.
+    ``hostname`` is our own name as a server, by which we know ourselves. ``wheel`` has the deadlines of connections.
     """
 
     def __init__(
@@ -317,8 +319,10 @@ class Upstreams:
         ident: IdentClaims | None = None,
         source: Sequence[AddressRange] = (),
         hostname: str = "",
+        wheel: Wheel | None = None,
     ) -> None:
         self._hostname = hostname
+        self._wheel = wheel
         self._archive = archive
         self._ident = ident
         self._source = source
@@ -350,6 +354,7 @@ class Upstreams:
             self._ident,
             self._source,
             self._hostname,
+            self._wheel,
         )
         self._upstreams[link.network.id] = upstream
         if not upstream.wanted:

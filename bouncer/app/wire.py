@@ -24,6 +24,7 @@ from bouncer.app.upstreams import Upstreams
 from bouncer.app.visit import Visit
 from bouncer.caps.table import CAPABILITIES
 from bouncer.client import HostPacing
+from bouncer.client.wheel import Wheel
 from bouncer.core.house import House
 from bouncer.core.link import Link
 from bouncer.irc import message
@@ -85,7 +86,14 @@ def assemble(home: Home, config: Config, store: ThreadedStore) -> Bouncer:
     pacing = HostPacing(config.upstream.pace or None)
     ident = _ident(config)
     upstreams = Upstreams(
-        WANTED_CAPS, pacing, timers, store, ident=ident, source=config.upstream.source, hostname=config.hostname
+        WANTED_CAPS,
+        pacing,
+        timers,
+        store,
+        ident=ident,
+        source=config.upstream.source,
+        hostname=config.hostname,
+        wheel=Wheel(loop),
     )
     snapshot = store.load()
     store.attach(loop)

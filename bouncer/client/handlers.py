@@ -23,6 +23,7 @@ from bouncer.client.pacing import Pace, SendQueueFull
 from bouncer.client.reconnect import Reconnect
 from bouncer.client.regain import Regain
 from bouncer.client.registration import Identity, Registration, Sasl, Stage
+from bouncer.client.wheel import Wheel
 from bouncer.irc.caps import CapRequester
 from bouncer.irc.isupport import ISupport
 from bouncer.irc.message import Message
@@ -31,6 +32,7 @@ from bouncer.irc.numerics import RPL_ISUPPORT
 logger = logging.getLogger(__name__)
 
 STALL_LIMIT = 120.0  # seconds in which a server takes nothing of what we write, before it counts as dead
+TURNS = 60  # in the silence before a PING, of a wheel of one's own
 COLLISIONS_LIMIT = 2  # kills for the nick after which it is left to who wants it so much
 COLLISION_MEMORY = 600.0  # seconds until it is tried again
 _NONCE_BYTES = 18  # 24 characters: unguessable, and no "=" of base64's padding
@@ -236,14 +238,17 @@ class KeepAlive:
     """Answer the server's PING, and ask it one after ``silence`` seconds without a byte.
 
     A server that has not said anything ``patience`` seconds later, or takes nothing of what we write for two minutes,
-    is dead: the connection is ended, and ``client_disconnect`` says why.
+    is dead: the connection is ended, and ``client_disconnect`` says why. All this may be late by a sixtieth of
+    ``silence``. ``wheel`` has the deadlines of many clients on one loop, which makes them cheap; none: one of our own.
     """
 
-    def __init__(self, silence: float = SILENCE, patience: float = PATIENCE) -> None:
+    def __init__(self, silence: float = SILENCE, patience: float = PATIENCE, wheel: Wheel | None = None) -> None:
         self._silence = silence
         self._patience = patience
+        self._shared = wheel
+        self._wheel: Wheel | None = None
+        self._turn = 0  # of the wheel, in which we are rung
         self._pulse: Liveness | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._client: Client
 
     def install(self, client: Client) -> KeepAlive:
@@ -259,21 +264,23 @@ class KeepAlive:
 
     def _connected(self, connection: Connection) -> None:
         self._stop()
-        self._pulse = Liveness(connection.loop.time(), self._silence, self._patience)
-        self._timer = connection.loop.call_at(self._pulse.deadline, self._check, connection)
+        loop = connection.loop
+        self._pulse = Liveness(loop.time(), self._silence, self._patience)
+        shared = self._shared
+        self._wheel = shared if shared is not None and shared.loop is loop else Wheel(loop, self._silence / TURNS)
+        self._turn = self._wheel.put(self, self._pulse.deadline)
 
     def _stop(self) -> None:
         self._pulse = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._wheel is not None:
+            self._wheel.take(self, self._turn)
+            self._wheel = None
 
-    def _check(self, connection: Connection) -> None:
-        self._timer = None
-        pulse = self._pulse
-        if pulse is None or connection is not self._client.connection:
+    def ring(self, now: float) -> None:
+        """The wheel rings: it may be time to ask."""
+        pulse, wheel, connection = self._pulse, self._wheel, self._client.connection
+        if pulse is None or wheel is None or connection is None:
             return
-        now = connection.loop.time()
         # while we do not read, the silence is ours
         pulse.heard(connection.last_heard if connection.reading else now)
         stalled = connection.stalled_since
@@ -285,7 +292,7 @@ class KeepAlive:
         else:
             if verdict is Verdict.PING:
                 say(self._client, Message.build("PING", f"alive-{connection.number}"))
-            self._timer = connection.loop.call_at(pulse.deadline, self._check, connection)
+            self._turn = wheel.put(self, pulse.deadline)
 
 
 class Usual(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-TEXTS_LIMIT = 4096  # of each of two generations: at most 8192 texts live longer than who uses them, 2 MB of members
+TEXTS_LIMIT = 4096  # of each of two generations: at most 8192 texts live longer than who uses them, some 2 MB
 
 
 NAMES_LIMIT = 64  # sets and mappings that are remembered; networks differ, users of one have the same
@@ -22,6 +22,16 @@ def _same_names(names: frozenset[str]) -> frozenset[str]:
 def shared_names(names: frozenset[str]) -> frozenset[str]:
     """``names``, or an equal set that was given before."""
     return _same_names(names) if len(names) <= NAMES_SIZE else names
+
+
+@lru_cache(NAMES_LIMIT)
+def _same_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return lines
+
+
+def shared_lines(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """``lines``, or equal ones in the same order that were given before."""
+    return _same_lines(lines) if len(lines) <= NAMES_SIZE else lines
 
 
 @lru_cache(NAMES_LIMIT)
@@ -58,3 +68,6 @@ class Shared:
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
+
+
+shared = Shared()

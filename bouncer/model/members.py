@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterator, Mapping
 
 from bouncer.irc.casemap import Fold, afresh
-from bouncer.irc.shared import Shared
+from bouncer.irc.shared import shared
 
 TEXT_MEMBERS = 24  # of one text, on average: longer ones take longer to look through, shorter ones have more overhead
 
 _END = "\n"
-_shared = Shared()
 
 
 class Members(Mapping[str, str]):
@@ -58,7 +57,7 @@ class Members(Mapping[str, str]):
     def put(self, nick: str, status: str = "") -> None:
         """Somebody is here, under this name, with this status."""
         place = self.read(nick, status)
-        self._texts[place] = _shared(self._texts[place])
+        self._texts[place] = shared(self._texts[place])
 
     def read(self, nick: str, status: str = "") -> int:
         """Like :meth:`put`, for one of many; when all are read, :meth:`settle`. Which text they are in."""
@@ -75,7 +74,7 @@ class Members(Mapping[str, str]):
 
     def settle(self) -> None:
         """All are read."""
-        self._texts = list(map(_shared, self._texts))
+        self._texts = list(map(shared, self._texts))
 
     def _split(self) -> None:
         """One more text, with those of an older one that belong there."""
@@ -96,7 +95,7 @@ class Members(Mapping[str, str]):
             return None
         text = self._texts[place]
         end = text.index(_END, rest)
-        self._texts[place] = _shared(text[:begin] + text[end + 1 :])
+        self._texts[place] = shared(text[:begin] + text[end + 1 :])
         self._count -= 1
         return text[rest:end]
 

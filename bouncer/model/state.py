@@ -6,8 +6,12 @@ new picture: nothing here is ever reset.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from bouncer.irc.casemap import CaseMap, Fold
 from bouncer.irc.isupport import ISupport
+from bouncer.irc.shared import shared
 from bouncer.irc.source import format_source
 from bouncer.model.members import Members
 
@@ -18,6 +22,7 @@ UMODES_LIMIT = 64  # there are not more letters
 MODE_LISTS_LIMIT = 64  # parameter modes remembered of a channel; networks define about 30
 CAPS_LIMIT = 256  # capabilities in force; we ask for a tenth of that
 NONE = frozenset[str]()
+NO_MODES: Mapping[str, str] = MappingProxyType({})
 
 
 class ChannelState:
@@ -28,7 +33,7 @@ class ChannelState:
     def __init__(self, name: str, fold: Fold) -> None:
         self.name = name
         self.members = Members(fold)
-        self.modes: dict[str, str] = {}  # mode letter -> its parameter, "" for a flag
+        self.modes = NO_MODES  # mode letter -> its parameter, "" for a flag
         self.topic = ""
         self.topic_by = ""
         self.topic_at = ""  # seconds since 1970 as the network wrote them
@@ -82,7 +87,7 @@ class NetworkState:
         self.caps = NONE
         self.welcome: dict[str, bytes] = {}  # 001 to 004, as the network worded them
         self.server = ""  # what the network calls its own server
-        self.motd: list[str] = []
+        self.motd: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -96,9 +101,9 @@ class NetworkState:
 
     def join(self, name: str) -> ChannelState:
         """We are in this channel now; one too many is not remembered."""
-        channel = ChannelState(name, self.isupport.fold)
+        channel = ChannelState(shared(name), self.isupport.fold)
         if name in self.channels or len(self.channels) < CHANNELS_LIMIT:
-            self.channels[name] = channel
+            self.channels[channel.name] = channel
         return channel
 
     def rename(self, old: str, new: str) -> None:

@@ -13,10 +13,18 @@ from types import MappingProxyType
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
 from bouncer.irc.modes import parse_channel_modes, parse_user_modes
-from bouncer.irc.shared import shared_names
+from bouncer.irc.shared import shared, shared_lines, shared_names, shared_values
 from bouncer.irc.source import parse_source
 from bouncer.model.entry import Kind
-from bouncer.model.state import CAPS_LIMIT, MODE_LISTS_LIMIT, MOTD_LIMIT, UMODES_LIMIT, ChannelState, NetworkState
+from bouncer.model.state import (
+    CAPS_LIMIT,
+    MODE_LISTS_LIMIT,
+    MOTD_LIMIT,
+    NO_MODES,
+    UMODES_LIMIT,
+    ChannelState,
+    NetworkState,
+)
 from bouncer.upstream.services import is_secret, may_repeat
 
 Effect = tuple[Kind, str] | None
@@ -160,6 +168,7 @@ def _mode(state: NetworkState, message: Message) -> Effect:
 def _change_modes(state: NetworkState, channel: ChannelState, params: list[str]) -> None:
     isupport = state.isupport
     lists, _, _, _ = isupport.chanmodes
+    modes = dict(channel.modes)
     for change in parse_channel_modes(params, isupport):
         rank = isupport.prefix_modes.find(change.mode)
         if rank >= 0:
@@ -170,9 +179,12 @@ def _change_modes(state: NetworkState, channel: ChannelState, params: list[str])
                 channel.members.put(nick, status)
         elif change.mode not in lists:
             if not change.add:
-                channel.modes.pop(change.mode, None)
-            elif len(channel.modes) < MODE_LISTS_LIMIT:
-                channel.modes[change.mode] = change.arg or ""
+                modes.pop(change.mode, None)
+            elif len(modes) < MODE_LISTS_LIMIT:
+                modes[change.mode] = change.arg or ""
+    if not any(modes.values()):  # keys are nobody else's business
+        modes = shared_values(modes)
+    channel.modes = modes
 
 
 def _with_status(order: str, held: str, symbol: str, add: bool) -> str:
@@ -182,8 +194,8 @@ def _with_status(order: str, held: str, symbol: str, add: bool) -> str:
 
 def _topic(state: NetworkState, message: Message) -> Effect:
     if channel := state.channels.get(message.param(0)):
-        channel.topic = message.param(1)
-        channel.topic_by, channel.topic_at = message.source, ""
+        channel.topic = shared(message.param(1))
+        channel.topic_by, channel.topic_at = shared(message.source), ""
     return Kind.TOPIC, message.param(0)
 
 
@@ -242,14 +254,15 @@ def _isupport(state: NetworkState, message: Message) -> Effect:
 
 def _motd(state: NetworkState, message: Message) -> Effect:
     if message.command == numerics.RPL_MOTDSTART:
-        state.motd.clear()
+        state.motd = ()
     elif len(state.motd) < MOTD_LIMIT:
-        state.motd.append(message.params[-1] if message.params else "")
+        state.motd += (shared(message.params[-1] if message.params else ""),)
     return _greeting(state, message)
 
 
 def _motd_end(state: NetworkState, message: Message) -> Effect:
     effect = _greeting(state, message)
+    state.motd = shared_lines(state.motd)
     state.greeted = True
     return effect
 
@@ -285,26 +298,26 @@ def _names_end(state: NetworkState, message: Message) -> Effect:
 
 def _topic_is(state: NetworkState, message: Message) -> Effect:
     if channel := state.channels.get(message.param(1)):
-        channel.topic = message.param(2)
+        channel.topic = shared(message.param(2))
     return SHOWN
 
 
 def _topic_by(state: NetworkState, message: Message) -> Effect:
     if channel := state.channels.get(message.param(1)):
-        channel.topic_by, channel.topic_at = message.param(2), message.param(3)
+        channel.topic_by, channel.topic_at = shared(message.param(2)), shared(message.param(3))
     return SHOWN
 
 
 def _modes_are(state: NetworkState, message: Message) -> Effect:
     if channel := state.channels.get(message.param(1)):
-        channel.modes.clear()
+        channel.modes = NO_MODES
         _change_modes(state, channel, message.params[2:])
     return SHOWN
 
 
 def _created(state: NetworkState, message: Message) -> Effect:
     if channel := state.channels.get(message.param(1)):
-        channel.created = message.param(2)
+        channel.created = shared(message.param(2))
     return SHOWN
 
 
