@@ -272,7 +272,7 @@ class Link:
                     self._asked_by_ctcp(message, now)
             if guarded and not self._screening.keeps(target):
                 kind = Kind.NONE
-            if kind or only is not NOBODY:
+            if kind or (only is not NOBODY and log.followers):  # what is not kept is for those who are there
                 also = state.seen_in if kind and (not target or kind is RENAME) else ()
                 entry = log.append(message, time, kind, target, only=only, also=also)
                 if kind:
