@@ -199,7 +199,7 @@ class Connection(asyncio.Protocol):
             if not self._passing and not self._stopped:
                 self._pass()
             return
-        messages = [Message.parse(line) for line in lines]
+        messages = Message.parse_all(lines)
         self._last = messages[-1]
         self._owner.lines_received(self, messages, time.time())
 
@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
         self._passing = False
         backlog = self._backlog
         if backlog and (not self._stopped or self._lost is not None):
-            messages = [Message.parse(line) for line in backlog[:LINES_PER_PASS]]
+            messages = Message.parse_all(backlog[:LINES_PER_PASS])
             del backlog[:LINES_PER_PASS]
             self._last = messages[-1]
             self._owner.lines_received(self, messages, time.time())

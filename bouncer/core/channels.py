@@ -45,7 +45,8 @@ class Channels:
     clients in the middle of a burst, ``keep`` has settings keep the wishes, and ``entered`` is told of channels whose
     names have come.
 
-    ``returning``: clients may show channels that we are not back in yet.
+    ``returning``: clients may show channels that we are not back in yet. ``stirred``: something has happened that may
+    make something due. With either, :meth:`settle` has something to do at a burst's end.
     """
 
     __slots__ = (
@@ -58,10 +59,10 @@ class Channels:
         "_say",
         "_screens",
         "_show",
-        "_stirred",
         "_timers",
         "_wishes",
         "returning",
+        "stirred",
     )
 
     def __init__(
@@ -86,7 +87,7 @@ class Channels:
         self._joins = Joins(self._wishes, network.id)
         self._detached = Detached(self._wishes, timers, self._mention, lambda name: name in place.state.channels)
         self._alarm = Alarm(timers, self.act)
-        self._stirred = False  # something has happened that may make something due
+        self.stirred = False
         self.returning = False
 
     # --- what holds now
@@ -194,12 +195,12 @@ class Channels:
         if self.returning:
             self._show(self._screens.returned(self._place.state, self._place.server))
             self.returning = bool(self._screens)
-        if self._stirred:
+        if self.stirred:
             self.act()
 
     def act(self) -> None:
         """JOIN what is to be joined now, and have a timer for what is later."""
-        self._stirred = False
+        self.stirred = False
         due, state = inf, self._place.state
         if state.registered:
             for line in self._joins.lines(self._timers.now(), state.channels, state.isupport.targmax("JOIN")):
@@ -235,7 +236,7 @@ class Channels:
             self._detached.stirred(name)
             if sent_to not in state.channels:
                 self._take_from_screens(sent_to, f"{name} has let us in again")
-            self._stirred = True
+            self.stirred = True
 
     def named(self, message: Message) -> None:
         """366: of a channel that we have just come into, all is known."""
@@ -267,14 +268,14 @@ class Channels:
             if shown not in state.channels:
                 self._take_from_screens(shown, f"Could not join again: {message.params[-1]}")
         self._joins.refused(message, self._timers.now())
-        self._stirred = True
+        self.stirred = True
 
     def invited(self, message: Message) -> None:
         """INVITE."""
         state = self._place.state
         if state.is_me(message.param(0)) and message.param(1) not in state.channels:
             self._joins.invited(message.param(1), self._timers.now())
-            self._stirred = True
+            self.stirred = True
 
     def mode_changed(self, message: Message) -> None:
         """MODE of a channel, or of us: many networks say by +r that services know us."""
@@ -290,7 +291,7 @@ class Channels:
     def logged_in(self, message: Message) -> None:
         """Services know us."""
         self._joins.logged_in(self._timers.now())
-        self._stirred = True
+        self.stirred = True
 
     def renamed(self, message: Message) -> None:
         """RENAME. For clients one channel is left, and another joined."""
@@ -378,7 +379,7 @@ class Channels:
         if words:
             self._joins.kicked(name, words, now)
         self._joins.left(now)
-        self._stirred = True
+        self.stirred = True
 
     def _forget(self, name: str) -> None:
         """The user does not want to be in that channel any more."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Final
 
 from bouncer.core.channels import REACTIONS, Channels
 from bouncer.core.ctcp import Ctcp
@@ -42,7 +43,8 @@ from bouncer.upstream.services import is_secret
 from bouncer.upstream.tracked import SHOWN, Effect, Row, is_reaction
 
 OWN_TEXT: Mapping[str, Kind] = MappingProxyType({"PRIVMSG": Kind.PRIVMSG, "NOTICE": Kind.NOTICE, "TAGMSG": Kind.NONE})
-RENAME = Kind.RENAME
+PRIVMSG: Final = Kind.PRIVMSG
+RENAME: Final = Kind.RENAME
 UNLOGGED_LIMIT = 1000  # channels not to be kept, with all the names that the network gives them
 # What we say ourselves and is answered: to get the wanted nick back, which is nobody's news, and to be in channels,
 # which is everybody's, once.
@@ -248,18 +250,23 @@ class Link:
         for message in messages:
             if held and "batch=" in message.tagtext and self._replayed.took(message, now):
                 continue
+            command = message.command
             guarded = self._guarded
             if guarded and self._screening.ignores(message) and not state.is_me(message.nick):
                 continue
-            hushed = guarded and message.command in OF_PEOPLE and channels.hides(message.nick)
-            row = tracked.get(message.command)
+            hushed = guarded and command in OF_PEOPLE and channels.hides(message.nick)
+            row = tracked.get(command)
             effect: Effect = row(state, message) if row is not None else SHOWN
             if effect is None:
-                reaction = _TO_THE_UNSEEN.get(message.command)
+                reaction = _TO_THE_UNSEEN.get(command)
                 if reaction is not None:
                     reaction(self, message)
                 continue
             kind, target = effect
+            if kind is PRIVMSG and not guarded and not channels.returning:  # what most lines are: text for all
+                time = said_at(message, stamp, now) if message.tagtext else stamp
+                kept.append(log.append(message, time, PRIVMSG, target))
+                continue
             if guarded and self._listening and kind in TEXT_KINDS:
                 channels.heard(message, target)
             unseen = hushed or ((guarded or channels.returning) and channels.is_unseen(message, target))
@@ -268,7 +275,7 @@ class Link:
             if not kind:
                 if asks:
                     only = asks.answer(message, state.isupport.fold, now) or only
-                if message.command == "PRIVMSG" and only is not NOBODY:
+                if command == "PRIVMSG" and only is not NOBODY:
                     self._asked_by_ctcp(message, now)
             if guarded and not self._screening.keeps(target):
                 kind = Kind.NONE
@@ -277,16 +284,15 @@ class Link:
                 entry = log.append(message, time, kind, target, only=only, also=also)
                 if kind:
                     kept.append(entry)
-            changes = _CHANGES.get(message.command)
+            changes = _CHANGES.get(command)
             if changes is not None:
                 changes(self, message)
         if self._redactions.stirred:
             self._redactions.settle(state, kept)
         if kept:
             self._archive.append(self.network.id, kept)
-        if state.isupport.fold is not channels.fold:
-            self._refold()
-        channels.settle()
+        if channels.stirred or channels.returning:
+            channels.settle()
         if self._gaps.stirred:
             self._gaps.ask()
         log.wake()
@@ -331,8 +337,10 @@ class Link:
         )
 
     def _stamp(self, now: float) -> int:
-        stamp = max(int(now * 1000), self.log.last_time)
-        self.log.last_time = stamp
+        log, stamp = self.log, int(now * 1000)
+        if stamp < log.last_time:
+            return log.last_time
+        log.last_time = stamp
         return stamp
 
     def publish(self, messages: Iterable[Message]) -> None:
@@ -352,6 +360,11 @@ class Link:
 
     def _note(self, text: str) -> Message:
         return note(self.state.nick, text)
+
+    def _described(self, message: Message) -> None:
+        """The network has told of itself, perhaps how it compares names."""
+        if self.state.isupport.fold is not self._channels.fold:
+            self._refold()
 
     def _refold(self) -> None:
         """The network has another case mapping than we took it to have."""
@@ -609,6 +622,7 @@ def _of_channels(changes: Callable[[Channels, Message], None]) -> Callable[[Link
 _TO_THE_UNSEEN: Mapping[str, Callable[[Link, Message], None]] = MappingProxyType(
     {
         numerics.RPL_WELCOME: Link._named,
+        numerics.RPL_ISUPPORT: Link._described,
         numerics.RPL_ENDOFMOTD: Link._greeted,
         numerics.ERR_NOMOTD: Link._greeted,
         numerics.RPL_LOGGEDIN: lambda link, message: link._channels.logged_in(message),

@@ -23,21 +23,18 @@ class Redactions:
     """Only what comes from the network counts: a client's own REDACT is passed on, and may be refused."""
 
     def __init__(self, log: Log, archive: Archive) -> None:
+        self.stirred = False  # there are some to settle
         self._log = log
         self._archive = archive
         self._taken_back: dict[str, str] = {}  # by msgid: the conversation; of this burst, or of a batch's lines
         self._gone: dict[str, None] = {}  # msgids of lines of the past that are not to be kept, should they come
-
-    @property
-    def stirred(self) -> bool:
-        """True if there are some to settle."""
-        return bool(self._taken_back)
 
     def told(self, state: NetworkState, message: Message) -> None:
         """A REDACT of now."""
         target, msgid = redacted_in(state, message), message.param(1)
         if target and msgid:
             self._taken_back[msgid] = target
+            self.stirred = True
 
     def told_of_past(self, state: NetworkState, message: Message, conversation: str) -> None:
         """A REDACT in history: of what is kept already, and of what comes with it and is not yet."""
@@ -45,6 +42,7 @@ class Redactions:
         target = conversation or redacted_in(state, message)
         if target and msgid:
             self._taken_back[msgid] = target
+            self.stirred = True
             if len(self._gone) >= GONE_LIMIT:
                 self._gone.clear()
             self._gone[msgid] = None
@@ -56,6 +54,7 @@ class Redactions:
             self._archive.redact(self._log.network, target, msgid)
         self._log.redact({msgid: fold(target) for msgid, target in self._taken_back.items()}, fold, kept)
         self._taken_back.clear()
+        self.stirred = False
 
     def left_of(self, lines: Iterable[PastLine]) -> list[PastLine]:
         """Those lines of the past that were not taken back."""

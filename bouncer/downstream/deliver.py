@@ -12,12 +12,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from bouncer.irc.message import Message, render_tags
+from bouncer.irc.message import Message, escape_tag_value
 from bouncer.model.capability import Capability, Downgrade
 from bouncer.model.entry import SAID_KINDS, Entry
 from bouncer.model.log import Log
 
 CRLF = b"\r\n"
+_AT = ord("@")  # what a line begins with that has tags
 FORMS_LIMIT = 16  # renderings kept for sharing, each of some 256 lines: those of one burst, not of all who are behind
 STAMPS = 64  # seconds whose form is kept: those of a page or two of the past are read side by side with those of now
 NOT_PASSED_ON = frozenset({"batch", "label", "time", "msgid"})  # ours to say, per client
@@ -88,6 +89,11 @@ class Renderer:
             if told is None:
                 return b""
             message = told
+        body = message.raw
+        if body[0] == _AT:
+            body = message.body
+        if not profile & self._any_tag:
+            return body + CRLF
         tags = ""
         if profile & self._time:
             at, tags = self._stamped
@@ -96,15 +102,10 @@ class Renderer:
                 self._stamped = (entry.time, tags)
         if message.tagtext:
             tags = self._other_tags(message, entry, profile, tags, ids)
-            body = message.body
-        else:
-            body = message.raw
-            if body[:1] == b"@":  # a tag part with nothing in it
-                body = message.body
-            if profile & self.tags and entry.kind in SAID_KINDS:
-                tags = f"{tags};msgid={ids}{entry.seq:x}" if tags else f"msgid={ids}{entry.seq:x}"
+        elif profile & self.tags and entry.kind in SAID_KINDS:
+            tags = f"{tags};msgid={ids}{entry.seq:x}" if tags else f"msgid={ids}{entry.seq:x}"
         if tags:
-            return b"@" + tags.encode("utf-8", "surrogateescape") + b" " + body + CRLF
+            return b"@%b %b\r\n" % (tags.encode("utf-8", "surrogateescape"), body)
         return body + CRLF
 
     def plain(self, message: Message, profile: int) -> bytes:
@@ -122,12 +123,16 @@ class Renderer:
         return message
 
     def _other_tags(self, message: Message, entry: Entry, profile: int, first: str, ids: str) -> str:
-        kept: dict[str, str] = {}
-        if profile & self.tags and (entry.kind in SAID_KINDS or "msgid" in message.tags):
-            kept["msgid"] = message.tags.get("msgid") or f"{ids}{entry.seq:x}"
-        kept |= {tag: value for tag, value in message.tags.items() if self.passes(tag, profile)}
-        rest = render_tags(kept)
-        return f"{first};{rest}" if first and rest else first or rest
+        theirs = message.tags
+        kept = [first] if first else []
+        if profile & self.tags and (entry.kind in SAID_KINDS or "msgid" in theirs):
+            msgid = theirs.get("msgid")
+            kept.append("msgid=" + (escape_tag_value(msgid) if msgid else f"{ids}{entry.seq:x}"))
+        bits, rest = self._tag_bits, profile & self.tags
+        for tag, value in theirs.items():
+            if tag not in NOT_PASSED_ON and (profile & bits[tag] if tag in bits else rest):
+                kept.append(f"{tag}={escape_tag_value(value)}" if value else tag)
+        return ";".join(kept)
 
     def burst(self, log: Log, start: int, end: int, profile: int, reader: object) -> bytes:
         """The lines from place ``start`` to ``end`` of the log for one reader, in one piece.
@@ -142,6 +147,8 @@ class Renderer:
         ids = log.ids
         pieces = []
         common = True
+        special = self._special
+        bare = not profile & self._any_tag  # such clients get most lines as they came
         for entry in entries:
             if entry.only is not None or entry.origin is not None:
                 common = False
@@ -149,7 +156,12 @@ class Renderer:
                     continue
                 if entry.origin == reader and not profile & self.echo:
                     continue
-            pieces.append(self.line(entry, profile, ids))
+            message = entry.message
+            if bare and message.raw[0] != _AT and message.command not in special:
+                pieces.append(message.raw)
+                pieces.append(CRLF)
+            else:
+                pieces.append(self.line(entry, profile, ids))
         data = b"".join(pieces)
         if common and len(log.forms) < FORMS_LIMIT:
             log.forms[key] = data

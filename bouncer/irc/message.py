@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 _UNESCAPES = {":": ";", "s": " ", "r": "\r", "n": "\n", "\\": "\\"}
 _ESCAPES = str.maketrans({";": "\\:", " ": "\\s", "\r": "\\r", "\n": "\\n", "\\": "\\\\", "\0": ""})
@@ -18,6 +19,11 @@ _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _BREAKS = re.compile(r"[\r\n\0]")
 _BENT = re.compile(r"[ \r\n\0]+")
 _TAG_KEY = re.compile(r"[^;= ]+")
+# Spelled once for all lines: less memory, and a key that has its hash already.
+_USUAL: Final = {
+    command: command
+    for command in ("PRIVMSG", "NOTICE", "TAGMSG", "JOIN", "PART", "QUIT", "NICK", "MODE", "PING", "PONG", "353", "366")
+}
 
 
 def unescape_tag_value(value: str) -> str:
@@ -29,7 +35,7 @@ def unescape_tag_value(value: str) -> str:
 
 def escape_tag_value(value: str) -> str:
     """Escape a tag's value (IRCv3 message-tags). NUL cannot be expressed on the wire and is left out."""
-    return value.translate(_ESCAPES)
+    return value if value.isalnum() else value.translate(_ESCAPES)
 
 
 def render_tags(tags: Mapping[str, str]) -> str:
@@ -40,54 +46,70 @@ def render_tags(tags: Mapping[str, str]) -> str:
 def parse_tags(text: str) -> dict[str, str]:
     """Split ``key=value;key`` (no leading ``@``) into unescaped values; of a repeated key the last one counts."""
     tags: dict[str, str] = {}
+    escaped = "\\" in text
     for item in text.split(";"):
         key, _, value = item.partition("=")
         if key:
-            tags[key] = unescape_tag_value(value)
+            tags[key] = unescape_tag_value(value) if escaped else value
     return tags
+
+
+def _upper(command: str) -> str:
+    """Only ASCII has an upper case here: no other letter may become one of a command's."""
+    return command.upper() if command.isascii() else command
 
 
 class Message:
     """One line of IRC. ``command`` is upper case, and empty for a line that has none (only tags, only a source)."""
 
-    __slots__ = ("_tags", "_tagtext", "command", "params", "raw", "source")
+    __slots__ = ("_tags", "command", "params", "raw", "source", "tagtext")
 
-    raw: bytes
-    command: str
-    params: list[str]
-    source: str
-    _tagtext: str
     _tags: dict[str, str] | None
+
+    def __init__(self, raw: bytes, command: str, params: list[str], source: str, tagtext: str) -> None:
+        """For the ways below, which see to it that the parts are those of the line: :meth:`parse`, :meth:`build`."""
+        self.raw = raw
+        self.command = command
+        self.params = params
+        self.source = source
+        self.tagtext = tagtext  # as it stood on the wire: still escaped, without the "@"
+        self._tags = None
 
     @staticmethod
     def parse(line: bytes) -> Message:
         """Read one line (no line end). Never raises: what is not there is empty. Modern RFC 1459 section 2.3."""
-        self = Message()
-        self.raw = line
-        self._tags = None
-        text = line.decode("utf-8", "surrogateescape")
-        if text[:1] == "@":
-            tagtext, _, text = text.partition(" ")
-            self._tagtext = tagtext[1:]
-            text = text.lstrip(" ")
-        else:
-            self._tagtext = ""
-        if text[:1] == ":":
-            source, _, text = text.partition(" ")
-            self.source = source[1:]
-        else:
-            self.source = ""
-        head, colon, trailing = text.partition(" :")
-        words = head.split(" ")
-        if "" in words:  # runs of spaces separate like one (RFC 1459); tabs and other blanks do not separate at all
-            words = [word for word in words if word]
-        if colon:
-            words.append(trailing)
-        command = words.pop(0) if words and head.strip(" ") else ""
-        # only ASCII has an upper case here: no other letter may become one of a command's
-        self.command = command.upper() if command.isascii() else command
-        self.params = words
-        return self
+        return Message.parse_all((line,))[0]
+
+    @staticmethod
+    def parse_all(lines: Sequence[bytes]) -> list[Message]:
+        """Likewise of several."""
+        messages: list[Message] = []
+        for line in lines:
+            text = line.decode("utf-8", "surrogateescape")
+            tagtext = ""
+            if text[:1] == "@":
+                tagtext, _, text = text[1:].partition(" ")
+                if text[:1] == " ":
+                    text = text.lstrip(" ")
+            words = text.split(" ", 3)
+            if len(words) == 4:  # nearly all are ":source COMMAND target :text"
+                source, command, target, last = words
+                if source[:1] == ":" and last[:1] == ":" and command and target and target[0] != ":":
+                    command = _USUAL.get(command) or _upper(command)
+                    messages.append(Message(line, command, [target, last[1:]], source[1:], tagtext))
+                    continue
+            source = ""
+            if text[:1] == ":":
+                source, _, text = text[1:].partition(" ")
+            head, colon, trailing = text.partition(" :")
+            words = head.split(" ")
+            if "" in words:  # runs of spaces separate like one (RFC 1459); tabs and the like do not separate at all
+                words = [word for word in words if word]
+            command = words.pop(0) if words else ""
+            if colon:
+                words.append(trailing)
+            messages.append(Message(line, _USUAL.get(command) or _upper(command), words, source, tagtext))
+        return messages
 
     @staticmethod
     def build(command: str, *params: str, source: str = "", tags: Mapping[str, str] | None = None) -> Message:
@@ -124,14 +146,7 @@ class Message:
         text = " ".join(pieces)
         if _BREAKS.search(text):
             raise ValueError("a line of IRC can't hold CR, LF or NUL")
-        self = Message()
-        self.raw = text.encode("utf-8", "surrogateescape")
-        self.command = command.upper() if command.isascii() else command
-        self.params = list(params)
-        self.source = source
-        self._tagtext = tagtext
-        self._tags = None
-        return self
+        return Message(text.encode("utf-8", "surrogateescape"), _upper(command), list(params), source, tagtext)
 
     @staticmethod
     def lenient(command: str, *params: str, source: str = "") -> Message:
@@ -148,20 +163,18 @@ class Message:
     def tags(self) -> dict[str, str]:
         """The line's tags, unescaped; empty without any. Not to be changed in place: see :meth:`replace`."""
         if self._tags is None:
-            self._tags = parse_tags(self._tagtext) if self._tagtext else {}
+            self._tags = parse_tags(self.tagtext) if self.tagtext else {}
         return self._tags
-
-    @property
-    def tagtext(self) -> str:
-        """The tags as they stood on the wire, still escaped and without the ``@``."""
-        return self._tagtext
 
     @property
     def body(self) -> bytes:
         """The line less its tags."""
-        if self.raw[:1] == b"@":
-            return self.raw.partition(b" ")[2].lstrip(b" ")
-        return self.raw
+        raw = self.raw
+        if raw[:1] != b"@":
+            return raw
+        end = raw.find(b" ")
+        body = raw[end + 1 :] if end > 0 else b""
+        return body.lstrip(b" ") if body[:1] == b" " else body
 
     @property
     def nick(self) -> str:

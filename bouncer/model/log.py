@@ -10,8 +10,11 @@ place is exact, and live as long as the process. Sequence numbers count kept lin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Protocol
 
+from bouncer.irc.framing import UPSTREAM_TAG_LIMIT
+from bouncer.irc.isupport import MAX_LINELEN
 from bouncer.irc.message import Message, escape_tag_value
 from bouncer.model.entry import NOBODY, PAST, SAID_KINDS, TEXT_KINDS, Entry, Kind
 from bouncer.model.past import PastLine
@@ -24,6 +27,8 @@ WINDOW_BYTES = 4 << 20
 UNDURABLE_BYTES = 32 << 20
 # What one entry takes beside its text, measured on CPython 3.11.
 ENTRY_OVERHEAD = 400
+# No entry takes more. As long as so many entries as there are would fit, they are not measured one by one.
+ENTRY_MOST = UPSTREAM_TAG_LIMIT + MAX_LINELEN + ENTRY_OVERHEAD
 
 
 def message_ids(boot: int, network: int) -> str:
@@ -49,10 +54,10 @@ class Log:
     """The lines of one network, in order."""
 
     __slots__ = (
-        "_base",
         "_bytes",
         "_entries",
         "_lossy",
+        "_measured",
         "durable",
         "followers",
         "forms",
@@ -61,6 +66,7 @@ class Log:
         "network",
         "past",
         "seq",
+        "tail",
     )
 
     def __init__(self, network: int = 0, seq: int = 0, last_time: int = 0, ids: str = "") -> None:
@@ -71,21 +77,17 @@ class Log:
         self.ids = ids  # begins the msgids that we give to lines which have none of their network's
         self.followers: list[Follower] = []
         self.forms: dict[tuple[int, int, int], bytes] = {}  # renderings of the newest burst, shared by its readers
+        self.tail = 0  # the place of the oldest entry still in memory
         self._entries: list[Entry] = []
-        self._base = 0
-        self._bytes = 0
+        self._bytes = 0  # what the entries up to the place ``_measured`` take
+        self._measured = 0
         self.past = 0  # the place after the last line of the past; behind it no reader has to look for one
         self._lossy = 0  # the place after the last entry that left memory and that no page of history can give back
 
     @property
     def head(self) -> int:
         """The place after the newest entry."""
-        return self._base + len(self._entries)
-
-    @property
-    def tail(self) -> int:
-        """The place of the oldest entry still in memory."""
-        return self._base
+        return self.tail + len(self._entries)
 
     def append(
         self,
@@ -93,7 +95,6 @@ class Log:
         time: int,
         kind: Kind = Kind.NONE,
         target: str = "",
-        *,
         device: str = "",
         origin: object = None,
         only: object = None,
@@ -104,7 +105,6 @@ class Log:
             self.seq += 1
         entry = Entry(self.seq, time, message, kind, target, device, origin, only, also)
         self._entries.append(entry)
-        self._bytes += len(message.raw) + ENTRY_OVERHEAD
         return entry
 
     def insert(self, line: PastLine) -> Entry:
@@ -138,11 +138,13 @@ class Log:
                 entry = Entry(entry.seq, entry.time, message, entry.kind, entry.target, entry.device, also=entry.also)
                 self._entries[place] = entry
             entry.kind, entry.only, entry.message = Kind.REDACTED, NOBODY, redacted(message)
-            self._bytes += len(entry.message.raw) - len(message.raw)
+            if self.tail + place < self._measured:
+                self._bytes += len(entry.message.raw) - len(message.raw)
 
     def wake(self) -> None:
         """Let the readers read, once per burst, then forget what nobody needs."""
-        self.forms.clear()
+        if self.forms:
+            self.forms.clear()
         for follower in tuple(self.followers):
             follower.wake()
         self.trim()
@@ -157,7 +159,11 @@ class Log:
 
     def slice(self, start: int, end: int) -> list[Entry]:
         """The entries from place ``start`` to ``end``; ``start`` must not be before :attr:`tail`."""
-        return self._entries[start - self._base : end - self._base]
+        return self._entries[start - self.tail : end - self.tail]
+
+    def seq_at(self, index: int) -> int:
+        """The last kept line before a place, which must be behind :attr:`tail`."""
+        return self._entries[index - 1 - self.tail].seq
 
     def lost(self, index: int) -> bool:
         """True if a reader at ``index`` has missed something other than kept text that memory no longer holds."""
@@ -165,6 +171,10 @@ class Log:
 
     def resume(self, seq: int) -> int:
         """The place of the first entry in memory that comes after the kept line ``seq``."""
+        return self.tail + self._up_to(seq)
+
+    def _up_to(self, seq: int) -> int:
+        """How many entries in memory come no later than the kept line ``seq``."""
         entries = self._entries
         low, high = 0, len(entries)
         while low < high:
@@ -173,7 +183,7 @@ class Log:
                 high = middle
             else:
                 low = middle + 1
-        return self._base + low
+        return low
 
     def settle(self, seq: int) -> None:
         """The store has all kept lines up to ``seq``."""
@@ -185,24 +195,52 @@ class Log:
         entries = self._entries
         if not entries:
             return
-        least = min((follower.index for follower in self.followers), default=self.head) - self._base
-        durable = self.durable
-        drop = 0
-        if least >= len(entries) and entries[-1].seq <= durable:
-            drop = len(entries)  # the common case: nobody is behind
-        else:
-            size = self._bytes
-            while drop < len(entries) and (
-                (drop < least or size > WINDOW_BYTES) if entries[drop].seq <= durable else size > UNDURABLE_BYTES
-            ):
-                size -= len(entries[drop].message.raw) + ENTRY_OVERHEAD
-                drop += 1
-        if not drop:
+        count, durable = len(entries), self.durable
+        if entries[0].seq > durable and count * ENTRY_MOST <= UNDURABLE_BYTES:
+            return  # the common case of a burst
+        head = least = self.tail + count
+        for follower in self.followers:
+            if follower.index < least:
+                least = follower.index
+        if least == head and entries[-1].seq <= durable:
+            self._drop(count)  # the common case of a commit: nobody is behind
             return
-        for place in range(drop - 1, max(least, 0) - 1, -1):
+        least = max(least - self.tail, 0)
+        drop = min(least, self._up_to(durable))
+        if count * ENTRY_MOST > WINDOW_BYTES:
+            drop = self._crowded(drop)
+        for place in range(drop - 1, least - 1, -1):
             if entries[place].kind not in TEXT_KINDS:
-                self._lossy = self._base + place + 1
+                self._lossy = self.tail + place + 1
                 break
-        self._bytes -= sum(len(entry.message.raw) for entry in entries[:drop]) + drop * ENTRY_OVERHEAD
-        del entries[:drop]
-        self._base += drop
+        self._drop(drop)
+
+    def _crowded(self, drop: int) -> int:
+        """How many entries have to go, if so many may: those beyond for which there is no room go, too."""
+        entries, durable = self._entries, self.durable
+        measured = self._measured - self.tail
+        if measured < len(entries):
+            self._bytes += sum(len(entry.message.raw) for entry in islice(entries, max(measured, 0), None))
+            self._bytes += (len(entries) - max(measured, 0)) * ENTRY_OVERHEAD
+            self._measured = self.head
+        size = self._bytes - sum(len(entry.message.raw) + ENTRY_OVERHEAD for entry in islice(entries, drop))
+        while drop < len(entries) and size > (WINDOW_BYTES if entries[drop].seq <= durable else UNDURABLE_BYTES):
+            size -= len(entries[drop].message.raw) + ENTRY_OVERHEAD
+            drop += 1
+        return drop
+
+    def _drop(self, count: int) -> None:
+        """Let go of so many of the oldest."""
+        if not count:
+            return
+        entries = self._entries
+        measured = min(self._measured - self.tail, count)
+        if measured > 0:
+            self._bytes -= (
+                sum(len(entry.message.raw) for entry in islice(entries, measured)) + measured * ENTRY_OVERHEAD
+            )
+        if count == len(entries):
+            entries.clear()
+        else:
+            del entries[:count]
+        self.tail += count

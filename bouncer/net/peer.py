@@ -198,7 +198,7 @@ class Peer(asyncio.Protocol):
 
     def _deliver(self, lines: list[bytes]) -> None:
         if self._conversation is not None:
-            self._tell(self._conversation.receive, [Message.parse(line) for line in lines])
+            self._tell(self._conversation.receive, Message.parse_all(lines))
 
     def _work_off(self) -> None:
         """Handle one pass of the backlog."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from bouncer.irc import numerics
 from bouncer.irc.message import Message
@@ -31,6 +32,7 @@ Effect = tuple[Kind, str] | None
 Row = Callable[[NetworkState, Message], Effect]
 
 SHOWN: Effect = (Kind.NONE, "")
+_PRIVMSG: Final = Kind.PRIVMSG
 OURS_TO_ANSWER = frozenset({"BOUNCER", "CHATHISTORY"})
 REACTION_TAGS = frozenset({"+draft/react", "+draft/unreact", "+react", "+unreact"})
 REPLY_TAGS = ("+draft/reply", "+reply")
@@ -52,7 +54,10 @@ def _conversation(state: NetworkState, message: Message, kind: Kind) -> Effect:
 
 
 def _privmsg(state: NetworkState, message: Message) -> Effect:
-    effect = _conversation(state, message, Kind.PRIVMSG)
+    params = message.params
+    if len(params) == 2 and params[0] and params[0][0] in state.isupport.chantypes and params[1][:1] != "\x01":
+        return _PRIVMSG, params[0]  # what most lines are, on the way of each
+    effect = _conversation(state, message, _PRIVMSG)
     text = message.param(1)
     if effect and text[:1] == "\x01" and not text.startswith("\x01ACTION"):
         return Kind.NONE, effect[1]  # a CTCP request is for those who are there
