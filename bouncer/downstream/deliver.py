@@ -139,10 +139,11 @@ class Renderer:
 
         Readers with equal profiles at the same place share it, unless a line in it is for one of them alone.
         """
-        key = (start, end, profile)
-        shared = log.forms.get(key)
-        if shared is not None:
-            return shared
+        several = len(log.followers) > 1
+        if several:
+            shared = log.forms.get((start, end, profile))
+            if shared is not None:
+                return shared
         entries = log.slice(start, end)
         ids = log.ids
         pieces = []
@@ -163,6 +164,6 @@ class Renderer:
             else:
                 pieces.append(self.line(entry, profile, ids))
         data = b"".join(pieces)
-        if common and len(log.forms) < FORMS_LIMIT:
-            log.forms[key] = data
+        if several and common and len(log.forms) < FORMS_LIMIT:
+            log.forms[start, end, profile] = data
         return data

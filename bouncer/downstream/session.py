@@ -162,8 +162,8 @@ class Session:
             self.close(FAULT)
 
     def _write_on(self) -> None:
-        log = self.place.log
-        while not self.sink.full:
+        log, sink, answers = self.place.log, self.sink, self._answers
+        while not sink.full:
             if self._owed and self._owed[0][0] <= self.index:
                 self._give()
                 if self._paging:
@@ -173,21 +173,26 @@ class Session:
                 if not self._catch_up():
                     return
                 continue
-            if self.index < log.tail:
+            index = self.index
+            if index < log.tail:
                 if log.lost(self.index) or log.head - self.index > BEHIND_LIMIT:
                     self.close("You were too far behind; connect again, nothing is lost")
                     return
                 self._cursor, self._upto, self.index = self._sent, log.tail_seq, log.tail
                 continue
-            end = self._answers[0][0] if self._answers else log.head
+            head = log.head
+            end = answers[0][0] if answers else head
             if self._owed:
                 end = min(end, self._owed[0][0])
-            if self.index < end:
-                self._write_burst(self.index, min(end, self.index + BURST))
-            elif self._answers:
-                lines = self._answers.popleft()[1]
+            if index < end:
+                end = min(end, index + BURST)
+                self._write_burst(index, end)
+                if end == head and not answers and not self._owed:
+                    return  # as nearly always
+            elif answers:
+                lines = answers.popleft()[1]
                 self._answers_size -= len(lines)
-                self.sink.write(lines)
+                sink.write(lines)
             else:
                 return
 
@@ -198,10 +203,11 @@ class Session:
         else:
             data = self._renderer.burst(log, start, end, self._profile, self)
         self.index = end
-        last = log.slice(end - 1, end)[0].seq
+        last = log.seq_at(end)
         if last > self._sent:
             self._sent = last
-            data += self._proof()
+            if self._answered_last or not self._proof_due:  # else there is an alarm for the next one
+                data += self._proof()
         if data:
             self.sink.write(data)
 

@@ -54,7 +54,9 @@ class Framer:
             data = data[end + 1 :]
             self._discarding = False
         # CR means nothing but a part of the line end, so all of them go, which needs no look across reads
-        data = self._tail + data.replace(b"\r", b"")
+        data = data.replace(b"\r", b"")
+        if self._tail:
+            data = self._tail + data
         if b"\0" in data:
             data = data.replace(b"\0", b"")
         lines = data.split(b"\n")
@@ -66,7 +68,7 @@ class Framer:
         self._tail = tail
         if not lines:
             return lines
-        if max(map(len, lines)) > self._surely_fine:
+        if len(data) > self._surely_fine and max(map(len, lines)) > self._surely_fine:
             return [line for line in map(self._checked, lines) if line]
         if not all(lines):
             return [line for line in lines if line]
