@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from bouncer.client.commands import render_command
 from bouncer.client.connection import Connection, NotConnected, Sent
@@ -48,8 +47,8 @@ OnSocket = Callable[[SocketAddress, SocketAddress], Callable[[], object] | None]
 Tap = Callable[[list[Message], float], object]
 T = TypeVar("T", bound=Tap)
 
+_TEXT: Final = Rank.TEXT
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})  # OpenSSL's words for plain text
-_BREAKS = re.compile(rb"[\r\n\0]")
 
 
 class ConnectCancelled(ConnectionAbortedError):
@@ -591,7 +590,7 @@ class Client:
 
     def _send(self, message: Message) -> Sent:
         raw = message.raw
-        if _BREAKS.search(raw):
+        if b"\n" in raw or b"\r" in raw or b"\0" in raw:
             raise ValueError("a line of IRC can't hold CR, LF or NUL")
         if len(raw) + 2 > self._line_limit:
             body = len(message.body) + 2
@@ -601,7 +600,7 @@ class Client:
                 raise ValueError(f"the line is too long: {len(raw)} bytes")
         if self._connection is None:
             raise NotConnected("not connected")
-        return self._connection.send(message, RANKS.get(message.command, Rank.TEXT))
+        return self._connection.send(message, RANKS.get(message.command, _TEXT))
 
 
 def _bytes(text: str) -> bytes:

@@ -373,6 +373,8 @@ class Connection(asyncio.Protocol):
             for _, sent in items:
                 sent.settle()
             self._owner.lines_sent([message for message, _ in items], time.time())
+            if not self._pacer:
+                break
         if not self._pacer:
             if self.asked:
                 self._soon(self._transport.close)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -36,6 +36,9 @@ RANKS: dict[str, Rank] = {
         ("MODE", "JOIN", "PART", "KICK", "INVITE", "TOPIC", "AWAY", "REMOVE", "MARKREAD", "MONITOR"), Rank.STATE
     ),
 }
+
+
+_FREE: Final = Rank.FREE
 
 
 class SendQueueFull(BufferError):
@@ -111,11 +114,12 @@ class Pacer(Generic[T]):
     @property
     def size(self) -> int:
         """Bytes waiting."""
-        return sum(self._sizes)
+        free, state, text = self._sizes
+        return free + state + text
 
     def push(self, item: T, size: int, rank: Rank) -> None:
         """Queue ``item`` of ``size`` bytes. Raises SendQueueFull, and queues nothing, if there is no room."""
-        if rank is Rank.FREE:
+        if rank is _FREE:
             if self._sizes[0] + size > FREE_LIMIT:
                 raise SendQueueFull("the peer does not take what has to be said to it")
         elif self._sizes[1] + self._sizes[2] + size > QUEUE_LIMIT:
@@ -126,6 +130,9 @@ class Pacer(Generic[T]):
     def due(self, now: float, limit: int) -> list[T]:
         """Take out what may be sent at ``now``, in order: one line if any is due, then more up to ``limit`` bytes."""
         items: list[T] = []
+        pace = self.pace
+        if (pace is None or not pace.every) and self.size <= limit:
+            return self.clear()
         taken = 0
         for rank, lane in enumerate(self._lanes):
             count = 0
@@ -168,8 +175,10 @@ class Pacer(Generic[T]):
 
     def clear(self) -> list[T]:
         """Take out everything that waits, however early."""
-        items = [item for lane in self._lanes for item, _ in lane]
+        items: list[T] = []
         for lane in self._lanes:
-            lane.clear()
-        self._sizes = [0] * len(Rank)
+            if lane:
+                items += [item for item, _ in lane]
+                lane.clear()
+        self._sizes = [0] * len(self._lanes)
         return items

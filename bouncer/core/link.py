@@ -444,7 +444,10 @@ class Link:
     def send(self, session: Attached, message: Message) -> None:
         """Pass a client's line on, at the network's pace, or refuse it at once with the reason."""
         rule = _OUR_BUSINESS.get(message.command)
-        for line in (message,) if rule is None else rule(self, session, message):
+        if rule is None:
+            self._outbox.pass_on(session, message)
+            return
+        for line in rule(self, session, message):
             self._outbox.pass_on(session, line)
 
     def _away_said(self, session: Attached, message: Message) -> Sequence[Message]:
@@ -472,10 +475,12 @@ class Link:
                 continue
             if message.command not in OWN_TEXT or (len(message.params) < 2 and message.command != "TAGMSG"):
                 continue  # not text, or text without a word, which is refused
-            for target in filter(None, message.param(0).split(",")):
-                entry = self._said(message, target, session, stamp)
-                if entry.kind:
-                    kept.append(entry)
+            targets = message.param(0)
+            for target in targets.split(",") if "," in targets else (targets,):
+                if target:
+                    entry = self._said(message, target, session, stamp)
+                    if entry.kind:
+                        kept.append(entry)
         if kept:
             self._archive.append(self.network.id, kept)
         self.log.wake()
@@ -490,7 +495,7 @@ class Link:
 
     def _said(self, message: Message, target: str, session: Attached, stamp: int) -> Entry:
         state = self.state
-        said = Message.lenient(message.command, target, *message.params[1:], source=state.source)
+        said = message.said_to(target, state.source)
         kind = OWN_TEXT[message.command]
         if message.tagtext:
             tags = {tag: value for tag, value in message.tags.items() if tag[:1] == "+"}
@@ -499,14 +504,14 @@ class Link:
         text = message.param(1)
         if text[:1] == "\x01" and not (kind is Kind.PRIVMSG and text.startswith("\x01ACTION")):
             kind = Kind.NONE
-        if is_secret(target, text):
-            kind = Kind.NONE
         conversation = state.isupport.strip_status(target)
+        if not state.isupport.is_channel(conversation) and is_secret(target, text):
+            kind = Kind.NONE
         if self._guarded:
             self._channels.spoken(conversation)
             kind = kind if self._screening.keeps(conversation) else Kind.NONE
         only = NOBODY if self.is_detached(conversation) else None
-        return self.log.append(said, stamp, kind, conversation, device=session.device, origin=session, only=only)
+        return self.log.append(said, stamp, kind, conversation, session.device, session, only)
 
     # --- the connection's life; the app tells of it
 

@@ -61,7 +61,11 @@ def _authenticate(session: Attached, message: Message) -> None:
 
 
 def _text(session: Attached, message: Message) -> None:
-    targets = message.param(0).split(",")
+    first = message.params[0]  # there is one, by the row
+    if "," not in first and first.lower() not in OUR_NICKS:
+        session.place.send(session, message)
+        return
+    targets = first.split(",")
     ours = [target.lower() for target in targets if target.lower() in OUR_NICKS]
     if ours:
         # what a comma has brought to the front could not stand inside a line

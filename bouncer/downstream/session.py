@@ -434,7 +434,7 @@ class Session:
         for message in messages:
             if self.closed:
                 return
-            if self._parked or self._asking or self._laden():
+            if self._parked or self._asking or (self._answers and self._laden()):
                 self._parked.append(message)
             else:
                 dispatch(self._commands, self, message)

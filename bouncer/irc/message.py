@@ -159,6 +159,16 @@ class Message:
         last = [_BREAKS.sub(" ", param) for param in params[-1:]]
         return Message.build(command, *middles, *last, source=_BENT.sub("", source))
 
+    def said_to(self, target: str, source: str) -> Message:
+        """This line, of a client, as the network shows it to one of its targets: without tags. Never raises."""
+        params = self.params
+        if len(params) != 2 or not target or target[0] == ":" or not source or " " in source:
+            return Message.lenient(self.command, target, *params[1:], source=source)
+        text = params[1]  # parts that stood in a line can stand in one
+        colon = ":" if not text or text[0] == ":" or " " in text else ""
+        raw = f":{source} {self.command} {target} {colon}{text}".encode("utf-8", "surrogateescape")
+        return Message(raw, self.command, [target, text], source, "")
+
     @property
     def tags(self) -> dict[str, str]:
         """The line's tags, unescaped; empty without any. Not to be changed in place: see :meth:`replace`."""

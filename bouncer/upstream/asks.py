@@ -12,7 +12,6 @@ its answer.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -30,18 +29,33 @@ TRAIL = 5.0  # seconds in which lines may follow the end of an answer (329 after
 # These name in their first parameter after our nick the command that they are about.
 _ABOUT_A_COMMAND = frozenset({"263", "421", "461"})
 _STANDARD_REPLIES = frozenset({"FAIL", "WARN", "NOTE"})
+_NONE = frozenset[str]()
 
 
-@dataclass(slots=True)
 class _Ask(Generic[A]):
-    command: str
-    question: Question
-    subjects: frozenset[str]  # folded
-    asker: A | None
-    sent: float
-    left: int  # ends that are to come
-    ended: float = 0.0
-    closing: set[str] = field(default_factory=set)  # what may still follow the end
+    """``left``: ends that are to come. ``closing``: what may still follow the end."""
+
+    __slots__ = ("_fold", "_message", "_subjects", "asker", "closing", "command", "ended", "left", "question", "sent")
+
+    def __init__(self, message: Message, question: Question, asker: A | None, fold: Fold, sent: float) -> None:
+        self.command = message.command
+        self.question = question
+        self.asker = asker
+        self.sent = sent
+        self.left = question.due(message)
+        self.ended = 0.0
+        self.closing = _NONE
+        self._message: Message | None = message
+        self._fold = fold
+        self._subjects = _NONE
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """What it is about, folded; most commands are done before anybody wants to know."""
+        if self._message is not None:
+            self._subjects = frozenset(map(self._fold, self.question.asked(self._message)))
+            self._message = None
+        return self._subjects
 
     def closed_by(self, message: Message, fold: Fold) -> bool:
         """Whether this line may be one that follows the end."""
@@ -73,9 +87,7 @@ class Asks(Generic[A]):
     def note(self, message: Message, asker: A | None, fold: Fold, now: float) -> None:
         """A command of ``asker`` has gone out. What a command of None is answered is for all."""
         self._heal(now)
-        question = question_of(message)
-        names = question.asked(message)
-        ask = _Ask(message.command, question, frozenset(map(fold, names)), asker, now, question.count(message, names))
+        ask = _Ask(message, question_of(message), asker, fold, now)
         label = message.tags.get("label") if message.tagtext else None
         if label is not None:
             self._labels.note(label, ask, now)
@@ -113,7 +125,7 @@ class Asks(Generic[A]):
             return self._refused(message, fold, now)
         last, place = self._last, self._find(message, fold)
         if last is not None and last.closed_by(message, fold) and (place is None or last.is_named_by(message)):
-            last.closing.discard(command)
+            last.closing -= {command}
             return _for(last, command)
         if place is None:
             return self._unforeseen(message, fold)
@@ -142,7 +154,7 @@ class Asks(Generic[A]):
         if standard and command != "FAIL":
             return self._pending[place].asker
         refused = self._pending[place]
-        refused.closing.update(refused.question.ends)
+        refused.closing |= refused.question.ends
         return self._end(place, now)
 
     def _unforeseen(self, message: Message, fold: Fold) -> A | None:
@@ -173,9 +185,9 @@ class Asks(Generic[A]):
         else:
             return _for(ask, command)
         if ask.left <= 0:
-            ask.closing.update(question.after)
+            ask.closing |= question.after
             if command in question.errors:
-                ask.closing.update(question.ends)
+                ask.closing |= question.ends
             self._end(place, now)
         return _for(ask, command)
 

@@ -94,6 +94,10 @@ class Question:
         """The numerics that this row takes."""
         return self.replies | self.ends | self.errors | self.shared
 
+    def due(self, message: Message) -> int:
+        """How many ends the answer to this command has."""
+        return 1 if self.count is _one else self.count(message, self.asked(message))
+
     def is_about(self, subjects: frozenset[str], message: Message, fold: Fold) -> bool:
         """Whether this line may be about what was asked."""
         test = self.tests.get(message.command)
