@@ -17,7 +17,6 @@ from bouncer.model.members import Members
 
 MOTD_LIMIT = 500  # lines of a message of the day kept for those who attach later; real ones have under 100
 CHANNELS_LIMIT = 500  # channels we are in or want to be in; the largest CHANLIMIT of public networks is 250
-MEMBERS_LIMIT = 50_000  # of one channel, some 1 MB; the largest of public networks have a tenth of that
 UMODES_LIMIT = 64  # there are not more letters
 MODE_LISTS_LIMIT = 64  # parameter modes remembered of a channel; networks define about 30
 CAPS_LIMIT = 256  # capabilities in force; we ask for a tenth of that
@@ -39,16 +38,6 @@ class ChannelState:
         self.topic_at = ""  # seconds since 1970 as the network wrote them
         self.created = ""  # likewise
         self.synced = False  # the list of names has been read to its end
-
-    def add(self, nick: str) -> None:
-        """Somebody comes; one too many is not remembered."""
-        if len(self.members) < MEMBERS_LIMIT or nick in self.members:
-            self.members.put(nick)
-
-    def read(self, nick: str, status: str) -> None:
-        """Somebody is on the list of names."""
-        if len(self.members) < MEMBERS_LIMIT or nick in self.members:
-            self.members.read(nick, status)
 
 
 class NetworkState:

@@ -103,9 +103,9 @@ def _join(state: NetworkState, message: Message) -> Effect:
     name = message.param(0)
     if state.is_me(message.nick):
         _learn_source(state, message)
-        state.join(name).add(message.nick)
+        state.join(name).members.put(message.nick)
     elif channel := state.channels.get(name):
-        channel.add(message.nick)
+        channel.members.put(message.nick)
     return Kind.JOIN, name
 
 
@@ -286,11 +286,11 @@ def _umode_is(state: NetworkState, message: Message) -> Effect:
 def _names(state: NetworkState, message: Message) -> Effect:
     channel = state.channels.get(message.param(2))
     if channel and not channel.synced:
-        symbols = state.isupport.prefix_symbols
+        symbols, read = state.isupport.prefix_symbols, channel.members.read
         for word in message.param(3).split():
             nick = word.lstrip(symbols)
             # userhost-in-names adds !user@host
-            channel.read(nick.partition("!")[0], word[: len(word) - len(nick)])
+            read(nick.partition("!")[0], word[: len(word) - len(nick)])
     return SHOWN
 
 

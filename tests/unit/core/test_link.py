@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bouncer.core import positions, wishes
+from bouncer.model import members
 from bouncer.model import state as state_module
 from bouncer.model.records import Channel
 from tests.play.stage import START, Stage
@@ -80,7 +81,7 @@ async def test_a_channel_stays_detached_when_the_case_mapping_comes(stage: Stage
 async def test_what_a_hostile_network_draws_is_bounded(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_module, "CHANNELS_LIMIT", 10)
     monkeypatch.setattr(wishes, "CHANNELS_LIMIT", 10)
-    monkeypatch.setattr(state_module, "MEMBERS_LIMIT", 20)
+    monkeypatch.setattr(members, "MEMBERS_LIMIT", 20)
     upstream = stage.connected()
     for number in range(30):
         upstream.says(f":alice!al@home.example JOIN #c{number}")

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bouncer.irc.casemap import FOLDS, CaseMap
-from bouncer.model.members import TEXT_MEMBERS, Members
+from bouncer.model.members import FRESH_LIMIT, TEXT_MEMBERS, Members
 
 ascii_fold, rfc1459 = FOLDS["ascii"], FOLDS["rfc1459"]
 # Nicks that are alike, and what would break a line of the table if it were let through.
@@ -55,6 +56,32 @@ def test_many_are_found_however_they_are_spelled() -> None:
     assert list(members.items()) == [(nicks[-1], "+")]
 
 
+def test_names_that_come_in_one_by_one_are_put_into_their_texts() -> None:
+    members = Members(rfc1459)
+    for number in range(3 * FRESH_LIMIT):
+        members.read(f"Nick{number}", "@")
+        if number > FRESH_LIMIT:
+            assert f"nick{number}" in members
+    members.read("nick1", "+")
+    members.read("a b", "+")
+    assert members["NICK1"] == "+"
+    assert "a b" not in members
+    assert len(members) == 3 * FRESH_LIMIT
+
+
+def test_one_too_many_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bouncer.model.members.MEMBERS_LIMIT", 10)
+    members = Members(rfc1459)
+    members.put("nick0")
+    for number in range(30):
+        members.read(f"nick{number}", "")
+    assert len(members) == 10
+    members.put("late")
+    members.put("Nick0", "@")
+    assert len(members) == 10
+    assert members["nick0"] == "@"
+
+
 def test_a_few_stay_in_the_order_in_which_they_came() -> None:
     members = Members(rfc1459)
     nicks = [f"nick{n}" for n in range(TEXT_MEMBERS, 0, -1)]
@@ -67,10 +94,10 @@ def test_a_few_stay_in_the_order_in_which_they_came() -> None:
 def test_users_of_one_channel_share_its_members() -> None:
     one, other = Members(rfc1459), Members(rfc1459)
     for number in range(1000):
-        one.read(f"nick{number}")
+        one.read(f"nick{number}", "")
     one.settle()
     for number in range(1000):
-        other.read(f"nick{number}")
+        other.read(f"nick{number}", "")
     other.settle()
     one.put("late", "@")
     other.put("late", "@")
