@@ -1,34 +1,29 @@
-"""Reading conversations: their lines in order of (time, seq), where a msgid stands, which there are, up to when they
-were read.
+"""Reading conversations: pages as they came, where a msgid stands, which there are, up to when they were read.
 
-Owns the questions to the order index, and to the lines that are not in it yet. Must not know threads.
+Owns the questions for these, to the index and to the lines that are not in it yet, and what all questions share. Must
+not know threads.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from bouncer.irc.casemap import DEFAULT_FOLD
-from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS, Kind
-from bouncer.model.history import LINES_LIMIT, Mark, Range, Trace
+from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS
+from bouncer.model.history import LINES_LIMIT, Mark, Range
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Heading, Kept, Page, Run, Talk
 from bouncer.store.connection import Connection
 from bouncer.store.index_words import msgid_mark, query, row_of
-from bouncer.store.known import Candidate, by_msgid, by_words, spans
-from bouncer.store.packed import name_of, packed, unpack
+from bouncer.store.packed import listed, name_of, packed, unpack
 from bouncer.store.values import from_column, to_column
 
-NAMES_LIMIT = 50  # names of one conversation: a nick that changes more often is nobody's friend
-MSGIDS_AT_ONCE = 200  # in one question to the word index: its parser is slow with very long ones
-# Kept lines that are compared with lines of the past: what was said in ten conversations at a line a second meanwhile.
-CANDIDATES_LIMIT = 20_000
 LONGEST = 1 << 62  # bounds beyond it are as good as none, and fit into the database
+NAMES_LIMIT = 50  # names of one conversation: a nick that changes more often is nobody's friend
 
 _TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
 _LINKS = packed(
@@ -36,8 +31,6 @@ _LINKS = packed(
     "SELECT l.seq, t.name FROM links AS l JOIN targets AS t ON t.id = l.target "
     "WHERE l.network = ? AND l.seq BETWEEN ? AND ? ORDER BY t.folded",
 )
-_NICKS = frozenset({Kind.NICK})
-_NICK = f"kind = {int(Kind.NICK)}"
 OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
 # the mark below which lines are in the index
 UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
@@ -93,39 +86,6 @@ def target_ids(connection: sqlite3.Connection, network: int, names: tuple[str, .
     return [row[0] for row in rows]
 
 
-def read_lines(connection: sqlite3.Connection, question: Range) -> list[Kept]:
-    """The lines that the question asks for, in one picture of the database."""
-    targets = target_ids(connection, question.network, question.targets)
-    kinds = ",".join(str(int(kind)) for kind in question.kinds)
-    # changes of nick, few in a long conversation, have an index of their own; SQLite would not choose it
-    places, of_kinds = (
-        ("places AS each INDEXED BY nicks", _NICK)
-        if question.kinds == _NICKS
-        else ("places AS each", f"kind IN ({kinds})")
-    )
-    if not targets or not kinds or not clamped(question.limit):
-        return []
-    values = range_values(question)
-    bounds = (
-        "time >= :after AND time <= :before AND (time, seq) > (:after, :after_seq) "
-        f"AND (time, seq) < (:before, :before_seq) AND seq <= :upto AND seq > :above AND {of_kinds}"
-    )
-    if not question.imported:
-        bounds += (
-            f" AND (SELECT boot FROM messages AS m WHERE m.network = :network AND m.seq = each.seq) <> {PAST_BOOT}"
-        )
-    order = "ORDER BY time DESC, seq DESC LIMIT :limit" if question.newest else "ORDER BY time, seq LIMIT :limit"
-    from_index = f"SELECT * FROM (SELECT time, seq FROM {places} WHERE target = {{}} AND {{}} {{}})"
-    parts = [from_index.format(target, bounds, order) for target in targets]
-    parts.append(
-        f"SELECT time, seq FROM messages AS each WHERE network = :network AND seq > {UNINDEXED} AND {bounds} "
-        f"AND target IN ({','.join(map(str, targets))})"
-    )
-    source = f"(SELECT time, seq FROM ({' UNION '.join(parts)}) {order}) AS chosen"
-    rows = unpack(connection, packed(_COLUMNS, _FROM_LINES.format(source=source)), values)
-    return [_kept(row) for row in rows]
-
-
 def read_page(connection: sqlite3.Connection, question: Page) -> Run:
     """The lines that the question asks for, in order of seq."""
     kinds = ",".join(str(int(kind)) for kind in question.kinds)
@@ -167,7 +127,7 @@ def _headings(connection: sqlite3.Connection, tokens: Set[str]) -> dict[str, Hea
 
 def read_each(connection: sqlite3.Connection, network: int, seqs: list[int]) -> dict[int, Kept]:
     """Lines by their numbers."""
-    source = f"(SELECT value AS seq FROM json_each('[{','.join(map(str, seqs))}]')) AS chosen"
+    source = f"(SELECT value AS seq FROM json_each('{listed(seqs)}')) AS chosen"
     rows = unpack(connection, packed(_COLUMNS, _FROM_LINES.format(source=source)), {"network": network})
     return {line.seq: line for line in map(_kept, rows)}
 
@@ -186,8 +146,9 @@ def read_place(connection: sqlite3.Connection, network: int, msgid: str) -> Mark
         return None
     data = msgid.encode("utf-8", "surrogateescape")
     found = connection.execute(
-        "SELECT time, seq FROM (SELECT m.time, m.seq FROM words CROSS JOIN messages AS m "
-        "ON m.network = :network AND m.seq = words.rowid - :first "
+        "SELECT time, seq FROM (SELECT m.time, m.seq FROM words CROSS JOIN blocks AS b "
+        "ON b.network = :network AND b.first = words.rowid - :first "
+        "CROSS JOIN messages AS m ON m.network = :network AND m.seq BETWEEN b.first AND b.last "
         "WHERE words MATCH :query AND words.rowid BETWEEN :first AND :last AND m.msgid = :msgid "
         "UNION ALL SELECT time, seq FROM messages "
         f"WHERE network = :network AND seq > {UNINDEXED} AND msgid = :msgid) ORDER BY seq LIMIT 1",
@@ -200,70 +161,6 @@ def read_place(connection: sqlite3.Connection, network: int, msgid: str) -> Mark
         },
     ).fetchone()
     return None if found is None else Mark(*found)
-
-
-def read_known(connection: sqlite3.Connection, network: int, traces: Sequence[Trace]) -> frozenset[int]:
-    """The places of those of these lines that are kept, or have the msgid of one before them."""
-    msgids = list({trace.msgid for trace in traces} - {""})
-    kept: set[str] = set()
-    for start in range(0, len(msgids), MSGIDS_AT_ONCE):
-        kept |= _kept_msgids(connection, network, msgids[start : start + MSGIDS_AT_ONCE])
-    known = by_msgid(traces, kept)
-    unknown = [trace for place, trace in enumerate(traces) if place not in known]
-    return known | by_words(traces, known, _candidates(connection, network, unknown)) if unknown else known
-
-
-def _kept_msgids(connection: sqlite3.Connection, network: int, msgids: Sequence[str]) -> set[str]:
-    marks = " OR ".join(query((), [msgid_mark(each.encode("utf-8", "surrogateescape"))]) for each in msgids)
-    asked = ",".join("?" * len(msgids))
-    columns = [to_column(each) for each in msgids]
-    first = row_of(network, 0)
-    rows = unpack(
-        connection,
-        packed(
-            ("hex(msgid)",),
-            "SELECT m.msgid FROM words CROSS JOIN messages AS m ON m.network = ? AND m.seq = words.rowid - ? "
-            f"WHERE words MATCH ? AND words.rowid BETWEEN ? AND ? AND m.msgid IN ({asked}) "
-            "UNION ALL SELECT msgid FROM messages WHERE network = ? "
-            f"AND seq > coalesce((SELECT seq FROM indexed WHERE network = ?), 0) AND msgid IN ({asked})",
-        ),
-        (network, first, marks, first, row_of(network + 1, 0) - 1, *columns, network, network, *columns),
-    )
-    return {name_of(row[0]) for row in rows}
-
-
-def _candidates(connection: sqlite3.Connection, network: int, traces: Sequence[Trace]) -> Iterator[Candidate]:
-    """The kept lines that may be the same as some of these."""
-    targets: dict[int, str] = {}
-    stretches = []
-    for folded, each in spans(traces).items():
-        for target in target_ids(connection, network, (folded,)):
-            targets[target] = folded
-            stretches += [[target, bounded(low), bounded(high)] for low, high in each]
-    rows = unpack(
-        connection,
-        packed(
-            ("time", "chosen", "own", "hex(raw)"),
-            "WITH stretch AS (SELECT value ->> 0 AS target, value ->> 1 AS low, value ->> 2 AS high "
-            "FROM json_each(:stretches)) "
-            "SELECT m.time, chosen.target AS chosen, m.device <> '' AS own, m.raw FROM ("
-            "SELECT p.target, p.seq FROM stretch CROSS JOIN places AS p "
-            "ON p.target = stretch.target AND p.time BETWEEN stretch.low AND stretch.high "
-            "UNION SELECT t.target, t.seq FROM messages AS t CROSS JOIN stretch "
-            "ON t.target = stretch.target AND t.time BETWEEN stretch.low AND stretch.high "
-            f"WHERE t.network = :network AND t.seq > {UNINDEXED} LIMIT :limit) AS chosen "
-            "CROSS JOIN messages AS m ON m.network = :network AND m.seq = chosen.seq "
-            "WHERE :all OR m.msgid = '' ORDER BY m.time, m.seq",
-        ),
-        {
-            "network": network,
-            "stretches": json.dumps(stretches),
-            "limit": CANDIDATES_LIMIT,
-            "all": any(not trace.msgid for trace in traces),  # of two lines with msgids these alone tell
-        },
-    )
-    for time, chosen, own, raw in rows:
-        yield Candidate(int(time), targets[int(chosen)], own == "1", bytes.fromhex(raw))
 
 
 def read_targets(connection: sqlite3.Connection, network: int, after: int, before: int, limit: int) -> list[Talk]:

@@ -5,37 +5,34 @@ Owns the marks that say how far it is, and what is written when. Must not know t
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 
-from bouncer.model.entry import TEXT_KINDS, Entry
-from bouncer.store.index_words import INDEX_FORM, document, document_of, late_marks, msgid_mark, row_of
+from bouncer.irc.message import Message
+from bouncer.model.entry import Entry, Kind
+from bouncer.store.index_words import BLOCK_LINES, INDEX_FORM, LONG_AGO, Block, Line, block_of, parts, row_of
 from bouncer.store.packed import packed, unpack
 from bouncer.store.transaction import transaction
-from bouncer.store.words import said
 
 log = logging.getLogger(__name__)
 
-# Lines that are written together: first into the order of their conversations, then into the word index, a transaction
-# each. The former writes a page for nearly every conversation, the latter a segment that must be merged, and either
-# costs a line less the more there are. So many hold up a batch of lines for 5 to 10 ms each.
+# Lines that are written together, as a segment of FTS5 that must be merged: it costs a line less the more there are. So
+# many hold up a batch of lines for 5 ms.
 INDEX_ROWS = 3000
 MOST_INDEX_ROWS = 4000
 READ_ROWS = 500  # lines read and taken apart in one portion: 2 to 4 ms
-# Lines taken apart as they are written, and kept for the index: some 5 MB, two seconds' worth of a very busy house.
+# Lines taken apart as they are written, and kept for the index: some 4 MB, two seconds' worth of a very busy house.
 # Where more wait, they are read from the database again, which costs four times as much.
 AT_HAND_ROWS = 20_000
-INSERT_ROWS = 500  # documents in one statement (see lines.INSERT_ROWS)
+INSERT_ROWS = 500  # in one statement (see lines.INSERT_ROWS)
 MERGE_PAGES = 64  # of FTS5 segments merged in one portion: 2 to 10 ms
-# what is written is estimated: lines of which each page has something, and pages that are written for each merged one
-LINES_PER_PAGE = 5
-DOCUMENTS_PER_PAGE = 8
+# what is written is estimated: lines of which each page has words, and pages that are written for each merged one
+LINES_PER_PAGE = 40
 MERGED_PAGES = 4
-LONG_AGO = -(1 << 62)  # before every time
 # How often a damaged index is made anew in one life: it costs 8 us a line. What is damaged again and again has another
 # cause than an index can mend.
 MADE_ANEW_LIMIT = 3
@@ -44,24 +41,13 @@ MILESTONE_ROWS = 1000  # a question for a time looks at so many lines beyond its
 # What SQLite says of a damaged word index; FTS5 also that its version is wrong, or that a row is in it already.
 _DAMAGED_WORDS = {sqlite3.SQLITE_CORRUPT_VTAB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT}
 
-_TEXT = ",".join(str(int(kind)) for kind in sorted(TEXT_KINDS))
-_COLUMNS = ("seq", "time", "kind", "target", "hex(msgid)", "hex(raw)")
+COLUMNS = ("seq", "time", "kind", "target", "hex(raw)")  # of what :func:`line_of` takes
 _READ = packed(
-    _COLUMNS,
-    "SELECT seq, time, kind, target, msgid, raw FROM messages WHERE network = :network AND seq > :after "
+    COLUMNS,
+    "SELECT seq, time, kind, target, raw FROM messages WHERE network = :network AND seq > :after "
     "ORDER BY seq LIMIT :rows",
 )
-_RUNS = (
-    "WITH run (network, after, upto) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)), "
-    "line AS (SELECT m.target, m.time, m.seq, m.kind FROM run CROSS JOIN messages AS m "
-    "ON m.network = run.network AND m.seq > run.after AND m.seq <= run.upto WHERE m.target <> 0) "
-)
-_ORDER = f"{_RUNS} INSERT OR IGNORE INTO places (target, time, seq, kind) SELECT * FROM line ORDER BY target, time, seq"
-_LATEST = (
-    f"{_RUNS} UPDATE targets SET latest = max(coalesce(latest, said.time), said.time) FROM "
-    f"(SELECT target, max(time) AS time FROM line WHERE kind IN ({_TEXT}) GROUP BY target) AS said "
-    "WHERE targets.id = said.target"
-)
+_LATEST = "UPDATE targets SET latest = ?1 WHERE id = ?2 AND (latest IS NULL OR latest < ?1)"
 # every network that has lines, without looking at all lines
 _NETWORKS = (
     "WITH RECURSIVE found (network) AS (SELECT min(network) FROM messages UNION ALL "
@@ -72,11 +58,6 @@ _NETWORKS = (
 )
 
 
-# A line that is taken apart and not yet in the index: its number, the latest time up to it, and its document, empty if
-# nothing of it is for the word index. (A plain tuple costs a third of a named one, and a line has few microseconds.)
-Line = tuple[int, int, str]
-
-
 @dataclass(slots=True)
 class Progress:
     """How far one network's index is, and what is at hand for the next transactions."""
@@ -84,18 +65,42 @@ class Progress:
     seq: int = 0
     newest: int = LONG_AGO
     lines: int = 0  # that are not indexed yet
-    at_hand: list[Line] = field(default_factory=list)  # the first of them
-    read: int = 0  # the last of these, and its newest
+    at_hand: list[Block] = field(default_factory=list)  # the first of them
+    open: list[Line] = field(default_factory=list)  # the next ones, too few for a block
+    held: int = 0  # lines of both
+    read: int = 0  # the last of these, and the latest time in blocks
     read_newest: int = LONG_AGO
+    latest: dict[int, int] = field(default_factory=dict)  # when something was said last in the conversations of these
     since_milestone: int = MILESTONE_ROWS
 
     def back(self) -> None:
         """What is at hand is to be read again."""
         self.read, self.read_newest = self.seq, self.newest
-        self.at_hand = []
+        self.held = 0
+        self.at_hand, self.open, self.latest = [], [], {}
+
+    def take(self, network: int, lines: Iterable[Line], *, rest: bool = False) -> None:
+        """Have more lines at hand, in blocks as far as there are enough for one; with ``rest`` all of them."""
+        waiting = self.open
+        before = len(waiting)
+        waiting.extend(lines)
+        self.held += len(waiting) - before
+        if not waiting:
+            return
+        self.read = waiting[-1][0].seq
+        if len(waiting) < BLOCK_LINES and not rest:
+            return
+        self.open = []
+        for part, late in parts(waiting, self.read_newest):
+            if len(part) < BLOCK_LINES and not rest and part[-1] is waiting[-1]:
+                self.open = list(part)
+            else:
+                block = block_of(network, part, late, self.latest)
+                self.read_newest = max(self.read_newest, block.newest)
+                self.at_hand.append(block)
 
 
-Run = tuple[int, Progress, list[Line]]  # of a network: the first lines that are at hand
+Run = tuple[int, Progress, list[Block]]  # of a network: the first that are at hand
 
 
 class Indexer:
@@ -105,7 +110,6 @@ class Indexer:
         self._connection = connection
         self._networks: dict[int, Progress] = {}
         self._at_hand = 0  # lines, of all networks
-        self._runs: list[Run] = []  # of these, what is in its order already and comes next
         self._lines = 0
         self.at_work = False  # in the middle of a round: more should be done soon
         self._due = 0  # lines to be indexed in this round of steps; what comes meanwhile waits until they are many
@@ -129,6 +133,8 @@ class Indexer:
         connection = self._connection
         with transaction(connection):
             connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
+            connection.execute("DELETE FROM blocks")
+            connection.execute("DELETE FROM late_weeks")
             connection.execute("DELETE FROM indexed")
             connection.execute("UPDATE meta SET value = ? WHERE name = 'words_form'", (INDEX_FORM,))
         self._load_progress()
@@ -155,27 +161,11 @@ class Indexer:
         """These lines were written, each of the conversation at its place in ``targets``. They are taken apart at once:
         to read them again would cost more than all the rest."""
         progress = self._networks.setdefault(network, Progress())
-        in_turn = progress.lines == len(progress.at_hand) and entries[0].seq > progress.read
+        in_turn = progress.lines == progress.held and entries[0].seq > progress.read
         self.counted(network, len(entries))
-        if not in_turn or self._at_hand + len(entries) > AT_HAND_ROWS:
-            return
-        newest, take = progress.read_newest, progress.at_hand.append
-        for entry, target in zip(entries, targets, strict=True):  # this is done for each line, so no calls of ours
-            message = entry.message
-            late = entry.time < newest
-            if not late:
-                newest = entry.time
-            mark = ""
-            if "msgid=" in message.tagtext and (msgid := message.tags.get("msgid", "")):
-                mark = msgid_mark(msgid.encode("utf-8", "surrogateescape"))
-            text = (
-                document_of(message, target, mark, late=late_marks(entry.time) if late else "")
-                if entry.kind in TEXT_KINDS
-                else mark
-            )
-            take((entry.seq, newest, text))
-        progress.read, progress.read_newest = entries[-1].seq, newest
-        self._at_hand += len(entries)
+        if in_turn and self._at_hand + len(entries) <= AT_HAND_ROWS:
+            progress.take(network, zip(entries, targets, strict=True))
+            self._at_hand += len(entries)
 
     def counted(self, network: int, lines: int) -> None:
         """So many lines were written. They will be read again."""
@@ -217,11 +207,8 @@ class Indexer:
             return 0
         if self._due > 0:
             try:
-                if not self._runs:
-                    self._runs = self._choose()
-                    return self._order()
                 self._merging = True
-                return self._write()
+                return self._write(self._choose())
             except BaseException:
                 self._forget()
                 raise
@@ -242,19 +229,12 @@ class Indexer:
     def _read(self, rows: int) -> None:
         """Have more lines at hand, out of the database."""
         for network, progress in self._networks.items():
-            if progress.lines <= len(progress.at_hand):
+            before = progress.held
+            if progress.lines <= before:
                 continue
-            before = len(progress.at_hand)
             values = {"network": network, "after": progress.read, "rows": rows}
-            for seq, time, kind, target, msgid, raw in unpack(self._connection, _READ, values):
-                text = said(bytes.fromhex(raw)) if int(kind) in TEXT_KINDS else None
-                late = late_marks(int(time)) if int(time) < progress.read_newest else ""
-                progress.read_newest = max(int(time), progress.read_newest)
-                progress.read = int(seq)
-                progress.at_hand.append(
-                    (int(seq), progress.read_newest, document(text, int(target), bytes.fromhex(msgid), late=late))
-                )
-            taken = len(progress.at_hand) - before
+            progress.take(network, map(line_of, unpack(self._connection, _READ, values)))
+            taken = progress.held - before
             if taken == 0:  # the count was wrong: never try for ever
                 self._lines -= progress.lines - before
                 progress.lines = before
@@ -268,68 +248,100 @@ class Indexer:
         runs: list[Run] = []
         # what would be a small segment of its own comes along
         room = INDEX_ROWS if self._at_hand > MOST_INDEX_ROWS else MOST_INDEX_ROWS
-        waiting = [item for item in self._networks.items() if item[1].at_hand]
+        waiting = [item for item in self._networks.items() if item[1].held]
         # who has most comes first, so that none is left behind for long
-        for network, progress in sorted(waiting, key=lambda item: len(item[1].at_hand), reverse=True):
-            runs.append((network, progress, progress.at_hand[:room]))
-            room -= len(runs[-1][2])
-            if room == 0:
+        for network, progress in sorted(waiting, key=lambda item: item[1].held, reverse=True):
+            if progress.held <= room:
+                progress.take(network, (), rest=True)
+            blocks: list[Block] = []
+            for block in progress.at_hand:
+                if blocks and room < block.lines:
+                    break
+                blocks.append(block)
+                room -= block.lines
+            runs.append((network, progress, blocks))
+            if room <= 0:
                 break
         return sorted(runs, key=itemgetter(0))  # FTS5 wants rowids to rise within a transaction
 
-    def _order(self) -> int:
-        """Put lines into the order of their conversations. They are still above the mark: who asks finds them there
-        as well, and counts them once."""
-        values = (json.dumps([(network, progress.seq, run[-1][0]) for network, progress, run in self._runs]),)
-        with transaction(self._connection):
-            self._connection.execute(_ORDER, values)
-            self._connection.execute(_LATEST, values)
-        return sum(len(run) for _, _, run in self._runs) // LINES_PER_PAGE
-
-    def _write(self) -> int:
-        connection, runs = self._connection, self._runs
-        documents = [(row_of(network, seq), text) for network, _, run in runs for seq, _, text in run if text]
+    def _write(self, runs: list[Run]) -> int:
+        connection = self._connection
+        done = [
+            (
+                network,
+                progress,
+                sum(block.lines for block in blocks),
+                blocks[-1].last,
+                max(progress.newest, *(block.newest for block in blocks)),
+            )
+            for network, progress, blocks in runs
+        ]
         with transaction(connection):
-            insert_documents(connection, documents)
+            put_blocks(connection, [block for _, _, blocks in runs for block in blocks])
             connection.executemany(
                 "INSERT OR REPLACE INTO indexed (network, seq, newest) VALUES (?, ?, ?)",
-                [(network, run[-1][0], run[-1][1]) for network, _, run in runs],
+                [(network, seq, newest) for network, _, _, seq, newest in done],
             )
             connection.executemany(
                 "INSERT OR IGNORE INTO milestones (network, time, seq) VALUES (?, ?, ?)",
                 [
-                    (network, run[-1][1], run[-1][0])
-                    for network, progress, run in runs
-                    if progress.since_milestone + len(run) >= MILESTONE_ROWS
+                    (network, newest, seq)
+                    for network, progress, lines, seq, newest in done
+                    if progress.since_milestone + lines >= MILESTONE_ROWS
                 ],
             )
-        self._runs = []
-        for _, progress, run in runs:
-            progress.since_milestone += len(run)
+            for _, progress, _ in runs:
+                latest = [(time, target) for target, time in sorted(progress.latest.items())]
+                connection.executemany(_LATEST, latest)
+        for (_, progress, lines, seq, newest), (_, _, blocks) in zip(done, runs, strict=True):
+            progress.since_milestone += lines
             if progress.since_milestone >= MILESTONE_ROWS:
                 progress.since_milestone = 0
-            progress.seq, progress.newest = run[-1][0], run[-1][1]
-            del progress.at_hand[: len(run)]
-            progress.lines -= len(run)
-            self._at_hand -= len(run)
-            self._lines -= len(run)
-            self._due -= len(run)
-        return len(documents) // DOCUMENTS_PER_PAGE
+            progress.seq, progress.newest = seq, newest
+            progress.latest = {}
+            del progress.at_hand[: len(blocks)]
+            progress.held -= lines
+            progress.lines -= lines
+            self._at_hand -= lines
+            self._lines -= lines
+            self._due -= lines
+        return sum(lines for _, _, lines, _, _ in done) // LINES_PER_PAGE
 
     def _forget(self) -> None:
         """Read again what is at hand and not written."""
         for progress in self._networks.values():
             progress.back()
         self._at_hand = 0
-        self._runs = []
 
 
-def insert_documents(
-    connection: sqlite3.Connection, documents: Iterable[tuple[int, str]], *, delete: bool = False
-) -> None:
-    """Add these rows to the index, or take them out, inside the caller's transaction."""
-    flat: list[object] = [value for row in documents for value in row]
-    what, row = ("words, rowid, said", "('delete', ?, ?)") if delete else ("rowid, said", "(?, ?)")
-    for start in range(0, len(flat), 2 * INSERT_ROWS):
-        values = flat[start : start + 2 * INSERT_ROWS]
-        connection.execute(f"INSERT INTO words ({what}) VALUES {','.join([row] * (len(values) // 2))}", values)
+def line_of(row: Sequence[str]) -> Line:
+    """A line as it was read: of each of COLUMNS."""
+    seq, time, kind, target, raw = row
+    return Entry(int(seq), int(time), Message.parse(bytes.fromhex(raw)), Kind(int(kind))), int(target)
+
+
+def put_blocks(connection: sqlite3.Connection, blocks: Iterable[Block]) -> None:
+    """Add blocks to the index, inside the caller's transaction."""
+    said = [block for block in blocks if block.document]
+    extents = [(block.network, block.first, block.last, block.late, block.plain) for block in said]
+    _insert(connection, "INSERT INTO blocks (network, first, last, late, plain) VALUES ", "(?, ?, ?, ?, ?)", extents)
+    documents = [(row_of(block.network, block.first), block.document) for block in said]
+    _insert(connection, "INSERT INTO words (rowid, said) VALUES ", "(?, ?)", documents)
+    weeks = {(block.network, week) for block in said if block.late for week in block.weeks}
+    connection.executemany("INSERT OR IGNORE INTO late_weeks (network, week) VALUES (?, ?)", sorted(weeks))
+
+
+def drop_blocks(connection: sqlite3.Connection, blocks: Iterable[Block]) -> None:
+    """Take blocks out of the index, inside the caller's transaction."""
+    said = [block for block in blocks if block.document]
+    extents = [(block.network, block.first) for block in said]
+    connection.executemany("DELETE FROM blocks WHERE network = ? AND first = ?", extents)
+    documents = [(row_of(block.network, block.first), block.document) for block in said]
+    _insert(connection, "INSERT INTO words (words, rowid, said) VALUES ", "('delete', ?, ?)", documents)
+
+
+def _insert(connection: sqlite3.Connection, statement: str, row: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert many rows by few statements."""
+    for start in range(0, len(rows), INSERT_ROWS):
+        some = rows[start : start + INSERT_ROWS]
+        connection.execute(f"{statement}{','.join([row] * len(some))}", list(chain.from_iterable(some)))

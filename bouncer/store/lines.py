@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bouncer.irc.casemap import DEFAULT_FOLD
-from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry
+from bouncer.model.entry import PAST_BOOT, TEXT_KINDS, Entry, Kind
 from bouncer.model.ports import BEHIND_LIMIT, Head, Seen
 from bouncer.store.connection import Connection
 from bouncer.store.values import from_column, to_column
@@ -119,6 +119,8 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
                 linked = {targets.id_of(connection, network, other) for other in others} - {target}
                 also += ((other, entry.time, entry.seq, int(entry.kind)) for other in linked)
                 links += ((network, entry.seq, other) for other in linked)
+            if target and entry.kind is Kind.NICK:
+                also.append((target, entry.time, entry.seq, int(Kind.NICK)))
             flat += (
                 network,
                 entry.seq,

@@ -19,8 +19,17 @@ def packed(columns: Sequence[str], source: str) -> str:
 
 def unpack(connection: sqlite3.Connection, statement: str, values: object) -> Iterator[list[str]]:
     """The rows of a packed statement, each column as text."""
-    whole: str | None = connection.execute(statement, values).fetchone()[0]  # type: ignore[arg-type]  # tuple or dict
+    return rows_of(connection.execute(statement, values).fetchone()[0])  # type: ignore[arg-type]  # tuple or dict
+
+
+def rows_of(whole: str | None) -> Iterator[list[str]]:
+    """The rows in what a packed statement gives."""
     return (row.split(" ") for row in whole.split("\n")) if whole else iter(())
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Numbers as SQLite's ``json_each`` takes them."""
+    return f"[{','.join(map(str, numbers))}]"
 
 
 def name_of(column: str) -> str:

@@ -19,9 +19,10 @@ from bouncer.model.errors import Refused
 from bouncer.model.history import Range
 from bouncer.model.past import PastLine
 from bouncer.model.ports import Kept
-from bouncer.store.conversations import bounded, read_lines
+from bouncer.store.conversations import bounded
 from bouncer.store.database import BUSY_TIMEOUT, explain
 from bouncer.store.migrations import read_scripts, schema_of
+from bouncer.store.order import read_lines
 from bouncer.store.transaction import transaction
 from bouncer.store.values import from_column
 

@@ -11,18 +11,18 @@ from bouncer.irc.message import Message
 from bouncer.model.entry import SAID_KINDS, Kind
 from bouncer.model.redaction import redacted
 from bouncer.store.conversations import target_ids
-from bouncer.store.expiry import unindex
 from bouncer.store.index_words import msgid_mark, query, row_of
-from bouncer.store.indexer import Indexer, insert_documents
+from bouncer.store.indexer import Indexer
 from bouncer.store.packed import packed, unpack
+from bouncer.store.reindexing import changing
 from bouncer.store.values import to_column
 
 _KINDS = ",".join(str(int(kind)) for kind in sorted(SAID_KINDS | {Kind.REDACTED}))
 _COLUMNS = ("seq", "time", "kind", "target", "hex(msgid)", "hex(raw)")
 _INDEXED = packed(
     _COLUMNS,
-    "SELECT m.* FROM words CROSS JOIN messages AS m "
-    "ON m.network = :network AND m.seq = words.rowid - :first WHERE words MATCH :query "
+    "SELECT m.* FROM words CROSS JOIN blocks AS b ON b.network = :network AND b.first = words.rowid - :first "
+    "CROSS JOIN messages AS m ON m.network = :network AND m.seq BETWEEN b.first AND b.last WHERE words MATCH :query "
     f"AND words.rowid BETWEEN :first AND :last AND m.msgid = :msgid AND m.target = :target AND m.kind IN ({_KINDS})",
 )
 _TAIL = packed(
@@ -49,15 +49,10 @@ def redact(connection: sqlite3.Connection, indexer: Indexer, network: int, targe
         "target": found[0],
     }
     indexed, tail = (list(unpack(connection, statement, values)) for statement in (_INDEXED, _TAIL))
-    unindex(connection, indexer, network, indexed)
-    insert_documents(connection, [(row_of(network, int(row[0])), msgid_mark(data)) for row in indexed])
-    for seq, time, *_, raw in indexed + tail:
-        connection.execute(  # there may be none yet
-            "UPDATE places SET kind = ? WHERE target = ? AND time = ? AND seq = ?",
-            (int(Kind.REDACTED), found[0], int(time), int(seq)),
-        )
-        connection.execute(
-            "UPDATE messages SET kind = ?, raw = ? WHERE network = ? AND seq = ?",
-            (int(Kind.REDACTED), redacted(Message.parse(bytes.fromhex(raw))).raw, network, int(seq)),
-        )
+    with changing(connection, network, [int(row[0]) for row in indexed]):
+        for seq, *_, raw in indexed + tail:
+            connection.execute(
+                "UPDATE messages SET kind = ?, raw = ? WHERE network = ? AND seq = ?",
+                (int(Kind.REDACTED), redacted(Message.parse(bytes.fromhex(raw))).raw, network, int(seq)),
+            )
     return bool(tail)

@@ -14,11 +14,13 @@ from typing import TypeVar
 from bouncer.model.errors import Refused, Unavailable
 from bouncer.model.history import Mark, Range, Search, Trace, Weight
 from bouncer.model.ports import Found, Kept, Page, Removed, Run, Seen, Talk
-from bouncer.store.conversations import read_known, read_lines, read_markers, read_page, read_place, read_targets
+from bouncer.store.conversations import read_markers, read_page, read_place, read_targets
 from bouncer.store.database import ODD_ROWS, Database, connect, explain
 from bouncer.store.expiry import read_weight
 from bouncer.store.finding import read_search
+from bouncer.store.knowing import read_known
 from bouncer.store.lines import read_devices, read_first_helping
+from bouncer.store.order import read_lines
 from bouncer.store.secrets import Box
 from bouncer.store.threaded import READERS, ThreadedStore
 from bouncer.store.transaction import transaction

@@ -10,13 +10,15 @@ from typing import Protocol
 import pytest
 
 from bouncer.model.ports import Archive, History, Records, Snapshot
+from bouncer.store import blocks as steps
+from bouncer.store import index_words, indexer
 from bouncer.store.memory import MemoryStore
 from bouncer.store.postgresql.store import ServerStore
 from bouncer.store.secrets import open_box
 from bouncer.store.sqlite import Store
 from bouncer.store.writer import Pace
 
-BLOCKS = {"indexed": 0, "postgresql-indexed": 2}  # kinds that index at once; lines in a block
+BLOCKS = {"indexed": 2, "postgresql-indexed": 2}  # kinds that index at once; lines in a block
 
 
 class AnyStore(Records, Archive, History, Protocol):
@@ -56,10 +58,16 @@ class Place:
 
 
 @pytest.fixture(params=["memory", "sqlite", "indexed", "postgresql", "postgresql-indexed"])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
-    """A new, empty store that is loaded and attached. Some never come to index their lines, some do so at once:
-    PostgreSQL's in small blocks, with a line left over now and then."""
+async def place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Place]:
+    """A new, empty store that is loaded and attached. Some never come to index their lines, some do so at once, in
+    small blocks: PostgreSQL's with a line left over now and then. SQLite's are gone through a few at a time."""
     kind = request.param
+    if kind == "indexed":
+        monkeypatch.setattr(index_words, "BLOCK_LINES", BLOCKS[kind])
+        monkeypatch.setattr(indexer, "BLOCK_LINES", BLOCKS[kind])
+        monkeypatch.setattr(steps, "LONGEST_STEP", 1)
     indexing = kind in BLOCKS
     pace = Pace(index=0.0 if indexing else 3600.0, expire_more=0.0)
     memory = MemoryStore()

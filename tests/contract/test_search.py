@@ -10,7 +10,7 @@ import pytest
 from bouncer.irc.message import Message
 from bouncer.model.entry import Entry, Kind
 from bouncer.model.history import Search, Spot
-from bouncer.store import finding
+from bouncer.store import blocks
 
 
 def line(
@@ -181,8 +181,8 @@ MORE: list[dict[str, Any]] = [
 async def test_very_many_lines_of_the_past_are_found_newest_first(
     place: Any, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(finding, "LATE_ROWS", 20)  # what one index takes for many
-    monkeypatch.setattr(finding, "MOST_WEEKS", 16)
+    monkeypatch.setattr(blocks, "LATE_BLOCKS", 2)  # what one index takes for many
+    monkeypatch.setattr(blocks, "MOST_WEEKS", 16)
     dice = Random(1)
     entries = [line(1, "word now", time=40 * YEAR)]
     for seq in range(2, 400):

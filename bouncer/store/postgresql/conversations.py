@@ -14,7 +14,8 @@ from bouncer.model.entry import LINKED_KINDS, PAST_BOOT, TEXT_KINDS
 from bouncer.model.history import Mark, Range, Trace
 from bouncer.model.log import message_ids
 from bouncer.model.ports import Kept, Page, Run, Talk
-from bouncer.store.conversations import CANDIDATES_LIMIT, NAMES_LIMIT, OURS, bounded, clamped, range_values
+from bouncer.store.conversations import NAMES_LIMIT, OURS, bounded, clamped, range_values
+from bouncer.store.knowing import CANDIDATES_LIMIT
 from bouncer.store.known import Candidate, by_msgid, by_words, spans
 from bouncer.store.postgresql.blocks import checksum
 from bouncer.store.postgresql.connection import Connection

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections import Counter
 from contextlib import closing
 
 import pytest
@@ -9,18 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bouncer.irc.message import Message
+from bouncer.model.entry import Entry, Kind
 from bouncer.store.index_words import (
+    BLOCK_LINES,
     LATE,
-    document,
-    document_of,
-    late_marks,
+    LATE_MS,
+    WEEK,
+    Line,
+    block_of,
     msgid_mark,
+    parts,
     query,
     row_of,
     sender_mark,
     target_mark,
     week_mark,
 )
+from bouncer.store.indexer import line_of
 from bouncer.store.words import Term, ask, derive, fold_sender, found, said
 
 TEXT = st.text(st.characters(exclude_characters="\r\n\0"))
@@ -75,23 +81,24 @@ def test_the_short_way_reads_what_the_long_one_does(raw: bytes) -> None:
     | st.text(st.characters(max_codepoint=127, exclude_characters="\r\n\0")),
     st.sampled_from(["bob", "B[b", "é", "caf\udce9"]),
 )
-def test_a_line_at_hand_is_indexed_as_when_it_is_taken_out(text: str, nick: str) -> None:
-    message = Message.lenient("PRIVMSG", "#a", text, source=f"{nick}!u@h")
+def test_a_block_is_taken_out_as_it_was_put_in(text: str, nick: str) -> None:
+    said_now = [Message.lenient("PRIVMSG", "#a", each, source=f"{nick}!u@h") for each in (text, "plain words")]
+    put = [(Entry(seq, 5, message, Kind.PRIVMSG), 5) for seq, message in enumerate(said_now)]
+    read = [line_of((str(entry.seq), "5", "1", "5", entry.message.raw.hex())) for entry, _ in put]
+    assert block_of(1, put, True, {}).document.split() == block_of(1, read, True, {}).document.split()
+
+
+@given(st.text(st.characters(max_codepoint=127, exclude_characters="\r\n\0")))
+def test_the_tokenizer_takes_plain_text_as_it_is_derived(text: str) -> None:
+    message = Message.lenient("PRIVMSG", "#a", text, source="bob!u@h")
+    document = block_of(1, [(Entry(1, 5, message, Kind.PRIVMSG), 5)], False, {}).document
+    derived = [target_mark(5), sender_mark("bob"), *said(message.raw).words.split()]
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.execute(
-            "CREATE VIRTUAL TABLE words USING fts5 (said, content = '', columnsize = 0, tokenize = 'ascii')"
-        )
-        connection.execute("CREATE VIRTUAL TABLE one USING fts5vocab (words, instance)")
-        connection.execute(
-            "INSERT INTO words (rowid, said) VALUES (1, ?)",
-            (document_of(message, 5, msgid_mark(b"x"), late=late_marks(5)),),
-        )
-        tokens = [(term, place) for term, _, _, place in connection.execute("SELECT * FROM one")]
-        connection.execute("INSERT INTO words (words) VALUES ('delete-all')")
-        connection.execute(
-            "INSERT INTO words (rowid, said) VALUES (1, ?)", (document(said(message.raw), 5, b"x", late=late_marks(5)),)
-        )
-        assert tokens == [(term, place) for term, _, _, place in connection.execute("SELECT * FROM one")]
+        connection.execute("CREATE VIRTUAL TABLE words USING fts5 (said, tokenize = 'ascii')")
+        connection.execute("CREATE VIRTUAL TABLE one USING fts5vocab (words, row)")
+        connection.execute("INSERT INTO words (said) VALUES (?)", (document,))
+        counts = connection.execute("SELECT term, cnt FROM one").fetchall()
+    assert dict(counts) == Counter(derived)
 
 
 def test_marks_are_one_token_each_and_differ() -> None:
@@ -103,17 +110,43 @@ def test_marks_are_one_token_each_and_differ() -> None:
         mark.encode()
 
 
-def test_what_is_indexed_of_a_line() -> None:
-    text = said(b":bob PRIVMSG #a :Hello")
-    assert document(text, 5, b"", late="").split() == [target_mark(5), sender_mark("bob"), "hello"]
-    assert document(text, 5, b"x", late=late_marks(5)).split()[:3] == [LATE, week_mark(0), msgid_mark(b"x")]
-    assert document(None, 5, b"x", late=late_marks(5)) == msgid_mark(b"x")
-    assert document(None, 5, b"", late="") == ""
+def lines(*raws: bytes, kind: Kind = Kind.PRIVMSG, time: int = 5, target: int = 5) -> list[Line]:
+    return [(Entry(seq, time, Message.parse(raw), kind), target) for seq, raw in enumerate(raws, start=1)]
+
+
+def test_what_is_indexed_of_a_block() -> None:
+    latest: dict[int, int] = {}
+    two = block_of(1, lines(b":bob PRIVMSG #a :Hello", b":eve PRIVMSG #a :hi"), False, latest)
+    assert sorted(two.document.split()) == sorted(
+        [target_mark(5), sender_mark("bob"), sender_mark("eve"), "Hello", "hi"]
+    )
+    assert two[:6] == (1, 1, 2, 5, 2, False)
+    assert latest == {5: 5}
+    late = block_of(1, lines(b"@msgid=x :bob PRIVMSG #a :hello", time=WEEK), True, latest)
+    assert late.document.split()[:3] == [msgid_mark(b"x"), LATE, week_mark(1)]
+    assert late.weeks == {1}
+    latest = {}
+    joined = block_of(1, lines(b"@msgid=x :bob JOIN #a", kind=Kind.JOIN), False, latest)
+    assert joined.document.split() == [msgid_mark(b"x"), target_mark(5)]
+    assert latest == {}
+    assert block_of(1, lines(b":bob QUIT", kind=Kind.QUIT, target=0), False, {}).document == ""
+
+
+@given(st.lists(st.integers(0, 12_000), min_size=1, max_size=60), st.integers(0, 12_000))
+def test_blocks_are_of_late_lines_or_of_others(times: list[int], newest: int) -> None:
+    every = [(Entry(seq, time, Message.parse(b"x"), Kind.PRIVMSG), 1) for seq, time in enumerate(times)]
+    taken = list(parts(every, newest))
+    assert [line for part, _ in taken for line in part] == every
+    for part, late in taken:
+        assert 1 <= len(part) <= BLOCK_LINES
+        for entry, _ in part:
+            before = max([newest, *times[: entry.seq]])
+            assert late is (before - entry.time > LATE_MS)
 
 
 def test_a_question() -> None:
     terms = [Term(("a", "b")), Term(("c",), prefix=True)]
-    assert query(terms, [LATE]) == f'"{LATE}" AND "a b" AND "c"*'
+    assert query(terms, [LATE]) == f'"{LATE}" AND "a" AND "b" AND "c"*'
 
 
 def test_rows_are_in_order_of_network_then_number() -> None:

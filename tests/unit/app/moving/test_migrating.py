@@ -28,7 +28,7 @@ from tests.unit.app.moving.conftest import Place, said
 
 DAY = 1_577_836_800_000  # 2020-01-01
 # Tables and columns that are made of the others when the bouncer starts.
-DERIVED = {"indexed", "places", "milestones", "words", "meta"}
+DERIVED = {"indexed", "places", "milestones", "words", "blocks", "late", "meta"}
 DERIVED_COLUMNS = {("targets", "latest")}
 LIBERA = Network(
     1,

@@ -1,0 +1,127 @@
+BEGIN TRANSACTION;
+CREATE VIRTUAL TABLE words USING fts5 (said, content = '', columnsize = 0, tokenize = 'ascii');
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value ANY NOT NULL
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('boot',1);
+INSERT INTO meta VALUES ('check',X'9C95BC0F4BA9A38623E1E8ECA1B07F5FB6CCA59D52FFE429023EB169CA9CE00BD68B2C');
+INSERT INTO meta VALUES ('next_network',2);
+INSERT INTO meta VALUES ('next_user',2);
+INSERT INTO meta VALUES ('words_form',258);
+CREATE TABLE users (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL, -- JSON
+    secrets BLOB NOT NULL, -- sealed JSON
+    deleted_at INTEGER -- NULL while the user exists
+);
+INSERT INTO users VALUES (1,'alice','{"certificates": [], "admin": true, "enabled": true, "nick": "", "realname": "", "timezone": "UTC", "first_helping": 1000, "limits": {"networks": 0, "devices": 0, "keep": 0.0, "keep_size": 0}, "highlights": [], "ignore": [], "keep": 0.0, "keep_size": 0}',X'80FD61967AD464DD769DF247934F9C1730AA76DF1E230AB1DE2069E66CD3180C78B0DFD11EDD4F6AD4B7024D01037D8A3C5B906F72398C9AC5BA90072262637044A6367F18BA5A87E7572898517EAB0B05',NULL);
+CREATE TABLE networks (
+    id INTEGER PRIMARY KEY,
+    user INTEGER NOT NULL,
+    place INTEGER NOT NULL, -- the order in which its user has them
+    name TEXT NOT NULL,
+    settings TEXT NOT NULL,
+    secrets BLOB NOT NULL,
+    deleted_at INTEGER
+);
+INSERT INTO networks VALUES (1,1,0,'libera','{"servers": [{"host": "irc.example.org", "port": 6697, "tls": true}], "enabled": true, "nick": "", "alternative_nicks": [], "ident": "", "realname": "", "tls_fingerprint": "", "bind": "", "encoding": "utf-8", "regain": "watch", "away": "", "away_text": "", "quit_message": "", "ignore": [], "unlogged": [], "keep": 0.0, "keep_size": 0, "flood": {"burst": 5, "every": 2.0}}',X'AEC8A944148A38150AC5D7ED32F7A204E7882A0F28D5A68893FBA61ED98F2238D3EC23F48BF5C92B199746FD1855B206B1C4D25F75FD189E5EF8F2B106A77A3B600CFED4CCB6A3079CFCFABDBFB5165A5A8AA8975B8824BB0615E4FEE31880D969D8E44C9D60EA517CFEB1E78E6D7FD8E5AD627C4D7EAAB2445B15F001751FECAC44692679300018D42D22A98B3FD1E4CADAD44F25B755D5F43862B1F22758FDDBF5A6F2717EF5B4BF812F923AC912165722023EA22A4EF09094B5CF59E867700FED8F51DF',NULL);
+CREATE TABLE channels (
+    network INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    key BLOB NOT NULL, -- sealed; empty without a key
+    detached INTEGER NOT NULL, settings TEXT NOT NULL DEFAULT '{}',
+    PRIMARY KEY (network, place)
+) WITHOUT ROWID;
+INSERT INTO channels VALUES (1,0,'#a',X'A962E8C4D64A23A1FD3CE34581E662A5F16B1D1765421E69954683486EB2699108B0AF435D228D402404',1,'{}');
+INSERT INTO channels VALUES (1,1,X'23636166E9',X'',0,'{}');
+CREATE TABLE heads (
+    network INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL
+);
+CREATE TABLE targets (
+    id INTEGER PRIMARY KEY,
+    network INTEGER NOT NULL,
+    folded TEXT NOT NULL,
+    name TEXT NOT NULL, latest INTEGER, -- as it was first spelled
+    UNIQUE (network, folded)
+);
+INSERT INTO targets VALUES (1,1,'#a','#a',1790000000003);
+CREATE TABLE messages (
+    network INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    kind INTEGER NOT NULL, -- of bouncer.model.entry.Kind
+    target INTEGER NOT NULL, -- 0: the line belongs to no conversation
+    device TEXT NOT NULL,
+    boot INTEGER NOT NULL,
+    msgid TEXT NOT NULL, -- the network's own, or empty
+    raw BLOB NOT NULL,
+    PRIMARY KEY (network, seq)
+) WITHOUT ROWID;
+INSERT INTO messages VALUES (1,1,1790000000001,1,1,'',1,'x',X'406D736769643D78203A626F62216240686F737420505249564D5347202361203A6F6E65');
+INSERT INTO messages VALUES (1,2,1790000000002,4,1,'',1,'',X'3A626F62216240686F7374204A4F494E202361');
+INSERT INTO messages VALUES (1,3,1790000000003,1,1,'',1,'',X'3A626F62216240686F737420505249564D5347202341203A746872656520FF');
+CREATE TABLE positions (
+    network INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (network, device)
+) WITHOUT ROWID;
+INSERT INTO positions VALUES (1,'phone',2,1790000000);
+CREATE TABLE indexed (
+    network INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    newest INTEGER NOT NULL
+);
+INSERT INTO indexed VALUES (1,3,1790000000003);
+CREATE TABLE places (
+    target INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    PRIMARY KEY (target, time, seq)
+) WITHOUT ROWID;
+INSERT INTO places VALUES (1,1790000000001,1,1);
+INSERT INTO places VALUES (1,1790000000002,2,4);
+INSERT INTO places VALUES (1,1790000000003,3,1);
+DELETE FROM words_data;
+INSERT INTO words_data VALUES (1,X'0207');
+INSERT INTO words_data VALUES (10,X'000000030101000001010101');
+INSERT INTO words_data VALUES (137438953473,X'0000005504306F6E65A08080808001020501057468726565A0808080800302040104EE808131A080808080010203020202030482626F62A0808080800102040202030309833863646331363833A080808080010202040D0F1111');
+DELETE FROM words_idx;
+INSERT INTO words_idx VALUES (1,X'',2);
+DELETE FROM words_config;
+INSERT INTO words_config VALUES ('automerge',0);
+INSERT INTO words_config VALUES ('crisismerge',1000);
+INSERT INTO words_config VALUES ('usermerge',8);
+INSERT INTO words_config VALUES ('version',4);
+CREATE TABLE milestones (
+    network INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (network, time)
+) WITHOUT ROWID;
+INSERT INTO milestones VALUES (1,1790000000003,3);
+CREATE TABLE markers (
+    network INTEGER NOT NULL,
+    folded TEXT NOT NULL,
+    name TEXT NOT NULL, -- as last put
+    time INTEGER NOT NULL,
+    PRIMARY KEY (network, folded)
+) WITHOUT ROWID;
+INSERT INTO markers VALUES (1,'#a','#a',1790000000000);
+CREATE TABLE links (
+    network INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    target INTEGER NOT NULL,
+    PRIMARY KEY (network, seq, target)
+) WITHOUT ROWID;
+CREATE INDEX networks_of_user ON networks (user);
+CREATE INDEX nicks ON places (target, time, seq) WHERE kind = 7;
+COMMIT;
+PRAGMA application_id = 1651401586;
+PRAGMA user_version = 4;
