@@ -2,7 +2,7 @@
 BIN ?= $(if $(wildcard .venv/bin/python),.venv/bin/,)
 PYTHON ?= $(if $(BIN),$(BIN)python,python3)
 
-.PHONY: check lint types house test compiled real bench bench-smoke
+.PHONY: check lint types house test compiled real bench bench-smoke bench-guard
 
 check: lint types house test
 
@@ -31,3 +31,6 @@ bench:
 
 bench-smoke:
 	$(PYTHON) -m benchmarks --smoke
+
+bench-guard:
+	$(PYTHON) -m benchmarks.guard

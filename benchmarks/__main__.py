@@ -1,7 +1,7 @@
 """Our bouncer beside others: what each costs, measured in one run.
 
-    python -m benchmarks [--scenario NAME ...] [--subjects NAME ...] [--runs N] [--soju PATH]
-                         [--json FILE] [--plot FILE]
+    python -m benchmarks [--scenario NAME ...] [--subjects NAME ...] [--runs N] [--bouncer PATH]
+                         [--soju PATH] [--json FILE] [--plot FILE]
     python -m benchmarks --smoke        a little of each scenario, all at once and ours alone, to see that they work
 
 docs/benchmarks.md says what is measured and how.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
@@ -31,6 +31,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--scenario", nargs="+", choices=[*SCENARIOS], default=[*SCENARIOS], metavar="NAME")
     parser.add_argument("--subjects", nargs="+", choices=_ALL, default=_ALL, metavar="NAME")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--bouncer", default="", metavar="PATH", help="an installed bouncer, which may be compiled")
     parser.add_argument("--soju", default="", metavar="PATH", help="the program, where it is not on PATH")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures of all runs")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios, as SVG")
@@ -38,10 +39,10 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _installed(names: Sequence[str], soju: str) -> list[Subject]:
+def _installed(options: argparse.Namespace) -> list[Subject]:
     found = []
-    for subject in subjects(soju):
-        if subject.name in names:
+    for subject in subjects(options.bouncer, options.soju):
+        if subject.name in ([OURS] if options.smoke else options.subjects):
             if why := subject.missing():
                 print(f"{subject.name} is left out: {why}", file=sys.stderr)
             else:
@@ -54,13 +55,12 @@ def _say(what: str) -> None:
 
 
 async def _main(options: argparse.Namespace) -> int:
+    chosen = _installed(options)
     results: dict[str, Mapping[str, Measured]] = {}
-    if options.smoke:
-        chosen = _installed([OURS], "")
+    if options.smoke:  # the figures mean little
         found = await asyncio.gather(*(measure(SCENARIOS[name].small(), chosen, 1, _say) for name in options.scenario))
         results.update(zip(options.scenario, found, strict=True))
     else:
-        chosen = _installed(options.subjects, options.soju)
         for name in options.scenario:
             _say(f"{name}: {SCENARIOS[name].title}")
             results[name] = await measure(SCENARIOS[name], chosen, options.runs, _say)

@@ -10,6 +10,7 @@ from benchmarks.wire import PATIENCE, Wire
 
 USER = "alice"
 PASSWORD = "correct-horse-battery"
+CAPS = frozenset((b"message-tags", b"server-time", b"account-tag"))  # of a client that takes tags
 _READY = b"bench-ready"
 
 

@@ -1,6 +1,6 @@
 """One bouncer with very many networks for long: does it answer every PING, keep every line, and stay as large as it is?
 
-    python -m benchmarks.soak [--upstreams N] [--seconds N] [--users N]
+    python -m benchmarks.soak [--upstreams N] [--seconds N] [--users N] [--bouncer PATH]
 
 Each network says a line a second, spread over the second, and sends a PING now and then. Some users have a device
 attached, on their first network. In the end the lines in the database are counted.
@@ -99,8 +99,8 @@ class Soak:
         self.samples: list[Sample] = []
         self._lines = [chunk.split(b"\n")[0] + b"\n" for chunk in downstream(3_000, self.plan.channels)]
 
-    async def begin(self, home: Path) -> Running:
-        """Start the bouncer; done when every network has let it into every channel."""
+    async def begin(self, home: Path, program: str) -> Running:
+        """Start the bouncer, an installed one or the tree's; done when every network has let it into all channels."""
         await self.network.open(None)
         self.setting = Setting(
             self.plan, home, self.network.port, free_port(), Certificate.make(home / "certificate.pem")
@@ -110,9 +110,7 @@ class Soak:
             user_of(f"user{user}", self.setting, range(user * each, min((user + 1) * each, self.plan.networks)))
             for user in range(self.users)
         )
-        began = time.monotonic()
-        daemon = await run(self.setting, state)
-        print(f"settings of {self.plan.networks:,} networks applied in {time.monotonic() - began:.1f} s", flush=True)
+        daemon = await run(self.setting, state, program)
         began, used = time.monotonic(), cpu_ns(daemon.pid)
         async with asyncio.timeout(_START):
             await self.network.joined(self.plan.networks)
@@ -180,7 +178,7 @@ async def soak(options: argparse.Namespace) -> int:
     home = Path(tempfile.mkdtemp(prefix="bench-soak-"))
     work = Soak(options.upstreams, options.users, options.seconds)
     try:
-        daemon = await work.begin(home)
+        daemon = await work.begin(home, options.bouncer)
         try:
             clients = await work.clients()
             heard = sum(client.seen for client in clients)
@@ -232,6 +230,7 @@ def main() -> int:
     parser.add_argument("--upstreams", type=int, default=10_000)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--users", type=int, default=100)
+    parser.add_argument("--bouncer", default="", metavar="PATH", help="an installed bouncer, which may be compiled")
     options = parser.parse_args()
     if problem := _room_for(options.upstreams):
         print(problem, file=sys.stderr)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.certificate import Certificate
-from benchmarks.client import USER, Client, Place
+from benchmarks.client import CAPS, USER, Client, Place
 from benchmarks.meter import cpu_ns, main_thread_ns
 from benchmarks.network import Network, Upstream
 from benchmarks.subjects.port import LOOK, Daemon, Plan, Setting, Subject
@@ -21,7 +21,6 @@ from benchmarks.wire import PATIENCE
 
 _AT_ONCE = 16  # clients that log in together: passwords cost all subjects a lot
 _TRIES_EACH = 0.05  # seconds
-_CAPS = frozenset((b"message-tags", b"server-time", b"account-tag"))
 _SECONDS_A_NETWORK = 1.5  # ZNC starts one each second
 
 
@@ -93,7 +92,7 @@ class Stage:
 
     async def attach(self, device: str, network: int = 0) -> Client:
         """A client that takes tags if the network has them."""
-        wanted = _CAPS if self.plan.tagged else frozenset()
+        wanted = CAPS if self.plan.tagged else frozenset()
         return await Client.attach(self._place, f"{USER}@{device}/n{network}", wanted)
 
     async def attach_all(self, places: list[tuple[str, int]]) -> None:

@@ -51,11 +51,11 @@ def speaker(number: int) -> bytes:
     return b"speaker%d" % number
 
 
-def downstream(lines: int, channels: int, *, tagged: bool = False) -> list[bytes]:
+def downstream(lines: int, channels: int, *, tagged: bool = False, chunk: int = CHUNK) -> list[bytes]:
     """Chunks of lines from a network. With ``tagged`` each has the time, an id of its own and an account."""
     said = _said(channels)
     if not tagged:
-        return _chunks([said[number % len(said)] for number in range(lines)])
+        return _chunks([said[number % len(said)] for number in range(lines)], chunk)
     at = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)).encode()
     own = b"%012x" % int(at * 1e3)
@@ -64,18 +64,19 @@ def downstream(lines: int, channels: int, *, tagged: bool = False) -> list[bytes
             b"@time=%s.%03dZ;msgid=%s-%d;account=%s %s"
             % (stamp, number % 1000, own, number, speaker(number % _SPEAKERS), said[number % len(said)])
             for number in range(lines)
-        ]
+        ],
+        chunk,
     )
 
 
-def upstream(lines: int, channels: int) -> list[bytes]:
+def upstream(lines: int, channels: int, chunk: int = CHUNK) -> list[bytes]:
     """Chunks of lines from a client."""
     said = texts()
     return _chunks(
-        [b"PRIVMSG %s :%s\r\n" % (channel(number % channels), said[number % _POOL]) for number in range(lines)]
+        [b"PRIVMSG %s :%s\r\n" % (channel(number % channels), said[number % _POOL]) for number in range(lines)], chunk
     )
 
 
-def _chunks(lines: list[bytes]) -> list[bytes]:
+def _chunks(lines: list[bytes], size: int) -> list[bytes]:
     rest = iter(lines)
-    return [b"".join(chunk) for chunk in iter(lambda: list(islice(rest, CHUNK)), [])]
+    return [b"".join(chunk) for chunk in iter(lambda: list(islice(rest, size)), [])]

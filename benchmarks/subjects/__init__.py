@@ -11,6 +11,7 @@ from benchmarks.subjects.znc import Znc
 __all__ = ["Subject", "subjects"]
 
 
-def subjects(soju: str = "") -> list[Subject]:
-    """All, ours first. ``soju``: the path of its program where that is not on PATH."""
-    return [Bouncer(), Znc(log=False), Znc(log=True), Soju(soju)]
+def subjects(bouncer: str = "", soju: str = "") -> list[Subject]:
+    """All, ours first. ``bouncer``: the installed program, if it is not to be the tree's. ``soju``: the path of its
+    program where that is not on PATH."""
+    return [Bouncer(bouncer), Znc(log=False), Znc(log=True), Soju(soju)]

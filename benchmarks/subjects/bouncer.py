@@ -1,4 +1,5 @@
-"""Our bouncer, from the tree that this file is in: history durable and indexed, as it always is."""
+"""Our bouncer: as it is installed where a program of it is named, else plain Python from the tree that this file is in.
+History is durable and indexed, as it always is."""
 
 from __future__ import annotations
 
@@ -10,9 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import bouncer
 from benchmarks.client import PASSWORD, USER
-from benchmarks.subjects.port import LOOK, Daemon, Setting, end_of, spawn
+from benchmarks.subjects.port import LOOK, Daemon, Setting, end_of, found, output, spawn
 from benchmarks.words import channel
 
 _ANSWER_LIMIT = 64 * 1024 * 1024
@@ -60,25 +60,39 @@ class Running(Daemon):
         answer = json.loads(await reader.readline())
         writer.close()
         await writer.wait_closed()
-        found: dict[str, Any] = answer["data"]
-        return found
+        now: dict[str, Any] = answer["data"]
+        return now
 
 
 class Bouncer:
     name = "bouncer"
 
+    def __init__(self, program: str = "") -> None:
+        """``program``: the installed ``bouncer`` to run, absolute; it may be compiled, which the tree's is not."""
+        self._program = program
+
     def missing(self) -> str:
-        return ""
+        return "" if not self._program or found(self._program) else f"there is no program {self._program}"
 
     def version(self) -> str:
-        return f"bouncer {bouncer.__version__}, Python {sys.version.split()[0]}"
+        return f"{output(*_command(self._program), '--version')} ({self._program or 'plain Python of this tree'})"
 
     async def start(self, setting: Setting) -> Running:
-        return await run(setting, user_of(USER, setting, range(setting.plan.networks)))
+        return await run(setting, user_of(USER, setting, range(setting.plan.networks)), self._program)
 
 
-async def run(setting: Setting, state: str) -> Running:
+async def run(setting: Setting, state: str, program: str = "") -> Running:
     """Start it with the users and networks of a state file."""
+    await settle_in(setting, state)
+    home = setting.home
+    # an installed one must not find the tree, which is on the path where the tool was told so
+    nowhere = {"PYTHONPATH": ""} if program else None
+    words = [*_command(program), "--home", str(home), "run"]
+    return Running(spawn(words, home, environment=nowhere), home)
+
+
+async def settle_in(setting: Setting, state: str) -> None:
+    """Make the home: settings, and what the state file says in the database."""
     home = setting.home
     (home / "bouncer.toml").write_text(
         _CONFIG.format(
@@ -89,12 +103,11 @@ async def run(setting: Setting, state: str) -> Running:
     )
     file = home / "state.toml"
     file.write_text(state)
-    await end_of(spawn(_words(home, "apply", str(file)), home))
-    return Running(spawn(_words(home, "run"), home), home)
+    await end_of(spawn([*_command(""), "--home", str(home), "apply", str(file)], home))
 
 
-def _words(home: Path, *words: str) -> list[str]:
-    return [sys.executable, "-m", "bouncer", "--home", str(home), *words]
+def _command(program: str) -> list[str]:
+    return [program] if program else [sys.executable, "-m", "bouncer"]
 
 
 def user_of(name: str, setting: Setting, networks: Iterable[int]) -> str:
