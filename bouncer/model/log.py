@@ -10,7 +10,6 @@ place is exact, and live as long as the process. Sequence numbers count kept lin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
 from typing import Protocol
 
 from bouncer.irc.framing import UPSTREAM_TAG_LIMIT
@@ -218,14 +217,11 @@ class Log:
     def _crowded(self, drop: int) -> int:
         """How many entries have to go, if so many may: those beyond for which there is no room go, too."""
         entries, durable = self._entries, self.durable
-        measured = self._measured - self.tail
-        if measured < len(entries):
-            self._bytes += sum(len(entry.message.raw) for entry in islice(entries, max(measured, 0), None))
-            self._bytes += (len(entries) - max(measured, 0)) * ENTRY_OVERHEAD
-            self._measured = self.head
-        size = self._bytes - sum(len(entry.message.raw) + ENTRY_OVERHEAD for entry in islice(entries, drop))
+        self._bytes += _size(entries[max(self._measured - self.tail, 0) :])
+        self._measured = self.head
+        size = self._bytes - _size(entries[:drop])
         while drop < len(entries) and size > (WINDOW_BYTES if entries[drop].seq <= durable else UNDURABLE_BYTES):
-            size -= len(entries[drop].message.raw) + ENTRY_OVERHEAD
+            size -= _size(entries[drop : drop + 1])
             drop += 1
         return drop
 
@@ -236,11 +232,17 @@ class Log:
         entries = self._entries
         measured = min(self._measured - self.tail, count)
         if measured > 0:
-            self._bytes -= (
-                sum(len(entry.message.raw) for entry in islice(entries, measured)) + measured * ENTRY_OVERHEAD
-            )
+            self._bytes -= _size(entries[:measured])
         if count == len(entries):
             entries.clear()
         else:
             del entries[:count]
         self.tail += count
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    """The memory that they take."""
+    size = len(entries) * ENTRY_OVERHEAD
+    for entry in entries:
+        size += len(entry.message.raw)
+    return size
