@@ -101,6 +101,8 @@ class Renderer:
                 tags = "time=" + stamp(entry.time)
                 self._stamped = (entry.time, tags)
         if message.tagtext:
+            if tags and self._passes_whole(message, profile, tags):
+                return message.raw + CRLF
             tags = self._other_tags(message, entry, profile, tags, ids)
         elif profile & self.tags and entry.kind in SAID_KINDS:
             tags = f"{tags};msgid={ids}{entry.seq:x}" if tags else f"msgid={ids}{entry.seq:x}"
@@ -122,6 +124,22 @@ class Renderer:
                 message = downgrade(message)
         return message
 
+    def _passes_whole(self, message: Message, profile: int, time: str) -> bool:
+        """Whether the tags are in the order in which we write them, and all of them go on."""
+        text, tags = message.tagtext, message.tags
+        if not text.startswith("msgid=", len(time) + 1) or not text.startswith(time) or text.count(";") >= len(tags):
+            return False
+        if not profile & self.tags or message.raw[len(text) + 2 : len(text) + 3] == b" ":
+            return False
+        bits = self._tag_bits
+        for tag in tags:
+            if tag in bits:
+                if not profile & bits[tag]:
+                    return False
+            elif tag in NOT_PASSED_ON and tag != "msgid":
+                return False
+        return True
+
     def _other_tags(self, message: Message, entry: Entry, profile: int, first: str, ids: str) -> str:
         theirs = message.tags
         kept = [first] if first else []
@@ -129,9 +147,13 @@ class Renderer:
             msgid = theirs.get("msgid")
             kept.append("msgid=" + (escape_tag_value(msgid) if msgid else f"{ids}{entry.seq:x}"))
         bits, rest = self._tag_bits, profile & self.tags
+        escaped = "\\" in message.tagtext
         for tag, value in theirs.items():
             if tag not in NOT_PASSED_ON and (profile & bits[tag] if tag in bits else rest):
-                kept.append(f"{tag}={escape_tag_value(value)}" if value else tag)
+                if value:
+                    kept.append(f"{tag}={escape_tag_value(value) if escaped else value}")
+                else:
+                    kept.append(tag)
         return ";".join(kept)
 
     def burst(self, log: Log, start: int, end: int, profile: int, reader: object) -> bytes:
