@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 Fold = Callable[[str], str]
 V = TypeVar("V")
@@ -62,6 +62,9 @@ def afresh(fold: Fold, text: str) -> str:
     return plain(text)
 
 
+_NOTHING: dict[str, tuple[str, Any]] = {}  # of all maps that nothing was put into yet: thousands stay so; never changed
+
+
 class CaseMap(MutableMapping[str, V]):
     """A mapping from names whose keys are equal when they fold alike.
 
@@ -72,7 +75,7 @@ class CaseMap(MutableMapping[str, V]):
 
     def __init__(self, fold: Fold = DEFAULT_FOLD) -> None:
         self._fold = fold
-        self._items: dict[str, tuple[str, V]] = {}
+        self._items: dict[str, tuple[str, V]] = _NOTHING
 
     @property
     def fold(self) -> Fold:
@@ -99,13 +102,15 @@ class CaseMap(MutableMapping[str, V]):
             if items.setdefault(fold(spelling), (spelling, value))[0] != spelling:
                 lost.append(spelling)
         self._fold = fold
-        self._items = items
+        self._items = items or _NOTHING
         return lost
 
     def __getitem__(self, name: str) -> V:
         return self._items[self._fold(name)][1]
 
     def __setitem__(self, name: str, value: V) -> None:
+        if not self._items:
+            self._items = {}
         self._items[self._fold(name)] = (name, value)
 
     def __delitem__(self, name: str) -> None:

@@ -2,7 +2,7 @@
 
 Owns the form of the table. Must not know what a status means, nor how it was learned.
 
-A table is some short texts of some two dozen members each, one line for each member: nick, space, status. Which text a
+A table is some short texts of some 30 members each, one line for each member: nick, space, status. Which text a
 nick is in follows from a hash of its folded form, so that users who are in the same channel have equal texts, which are
 one object. It grows by one text at a time (linear hashing), which never takes long.
 """
@@ -14,7 +14,7 @@ from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from bouncer.irc.casemap import Fold, afresh
 from bouncer.irc.shared import shared
 
-TEXT_MEMBERS = 24  # of one text, on average: longer ones take longer to look through, shorter ones have more overhead
+TEXT_MEMBERS = 32  # of one text, on average: longer ones take longer to look through, shorter ones have more overhead
 
 MEMBERS_LIMIT = 50_000  # of one channel, some 1 MB; the largest of public networks have a tenth of that
 FRESH_LIMIT = 1000  # names read that are in no text yet: more would hold the loop up for more than a few ms
