@@ -15,6 +15,7 @@ from benchmarks.client import PASSWORD, USER
 from benchmarks.subjects.port import LOOK, Daemon, Setting, end_of, found, output, spawn
 from benchmarks.words import channel
 
+_APPLY_SECONDS = 300.0  # ten thousand networks of a hundred users, whose passwords are hashed, on a busy machine
 _ANSWER_LIMIT = 64 * 1024 * 1024
 _CONFIG = """
 listen = ["{scheme}://127.0.0.1:{port}"]
@@ -103,7 +104,9 @@ async def settle_in(setting: Setting, state: str) -> None:
     )
     file = home / "state.toml"
     file.write_text(state)
-    await end_of(spawn([*_command(""), "--home", str(home), "apply", str(file)], home))
+    applying = spawn([*_command(""), "--home", str(home), "apply", str(file)], home)
+    if await end_of(applying, _APPLY_SECONDS):
+        raise RuntimeError(f"the settings were not applied: {(home / 'log').read_text()}")
 
 
 def _command(program: str) -> list[str]:

@@ -104,13 +104,13 @@ def spawn(
         )
 
 
-async def end_of(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a process; kill it if that takes too long."""
+async def end_of(process: subprocess.Popen[bytes], patience: float = STOP_SECONDS) -> int:
+    """Wait for the end of a process, and kill it if that takes too long; its exit status."""
     try:
-        await asyncio.to_thread(process.wait, STOP_SECONDS)
+        return await asyncio.to_thread(process.wait, patience)
     except subprocess.TimeoutExpired:
         process.kill()
-        await asyncio.to_thread(process.wait)
+        return await asyncio.to_thread(process.wait)
 
 
 def output(*words: str) -> str:
