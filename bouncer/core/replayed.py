@@ -185,6 +185,6 @@ def _size(lines: Sequence[Message]) -> int:
 
 
 def _trace(message: Message, line: PastLine) -> Trace:
-    msgid = message.tags.get("msgid", "") if message.tagtext else ""
+    msgid = message.tag("msgid")
     target = line.target or (line.also[0] if line.also else "")
     return Trace(msgid, line.time, target, message.nick, message.command, words_of(message))

@@ -176,6 +176,18 @@ class Message:
             self._tags = parse_tags(self.tagtext) if self.tagtext else {}
         return self._tags
 
+    def tag(self, key: str) -> str:
+        """The value of one tag, unescaped; "" without it. Where no more is asked of a line, the others are not read."""
+        text = self.tagtext
+        if self._tags is not None or text.count(key) > 1:
+            return self.tags.get(key, "")
+        start = text.find(key)
+        end = start + len(key)
+        if start < 0 or (start > 0 and text[start - 1] != ";") or text[end : end + 1] != "=":
+            return ""
+        stop = text.find(";", end)
+        return unescape_tag_value(text[end + 1 :] if stop < 0 else text[end + 1 : stop])
+
     @property
     def body(self) -> bytes:
         """The line less its tags."""

@@ -142,7 +142,7 @@ def block_of(network: int, lines: Sequence[Line], late: bool, latest: dict[int, 
             sources.add(message.source)
             if latest.get(target, LONG_AGO) < time:
                 latest[target] = time
-        if "msgid=" in message.tagtext and (msgid := message.tags.get("msgid", "")):
+        if "msgid=" in message.tagtext and (msgid := message.tag("msgid")):
             marks.append(msgid_mark(msgid.encode("utf-8", "surrogateescape")))
     targets.discard(0)
     words = " ".join(texts)

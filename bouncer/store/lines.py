@@ -129,7 +129,7 @@ def put_lines(connection: sqlite3.Connection, targets: Targets, lines: Mapping[i
                 target,
                 to_column(device) if device else "",
                 PAST_BOOT if entry.imported else boot,
-                to_column(message.tags.get("msgid", "")) if "msgid=" in message.tagtext else "",
+                to_column(message.tag("msgid")) if "msgid=" in message.tagtext else "",
                 bytearray(message.raw),  # sqlite3 binds bytes five times slower: it first asks for an adapter
             )
     written = start = 0

@@ -30,7 +30,7 @@ def past_at(message: Message, stamp: int, now: float) -> int:
 
 
 def _tagged(message: Message) -> int | None:
-    text = message.tags.get("time")
+    text = message.tag("time")
     if not text:
         return None
     try:

@@ -174,3 +174,21 @@ def test_equal_lines_are_equal() -> None:
     assert Message.parse(b"PING x") == Message.build("PING", "x")
     assert len({Message.parse(b"PING x"), Message.build("PING", "x"), Message.parse(b"PING y")}) == 2
     assert Message.parse(b"PING x") != b"PING x"
+
+
+@given(
+    st.lists(
+        st.sampled_from(["time", "msgid", "xmsgid", "msgid/x", "+msgid", "account", ""]).flatmap(
+            lambda key: st.sampled_from(["", "=", "=a", "=msgid=b", "=time", "=a\\:b", "=\\"]).map(
+                lambda value: key + value
+            )
+        ),
+        max_size=5,
+    )
+)
+def test_one_tag_is_read_as_all_are(items: list[str]) -> None:
+    line = f"@{';'.join(items)} PING x".encode()
+    for key in ("time", "msgid", "account"):
+        assert Message.parse(line).tag(key) == Message.parse(line).tags.get(key, "")
+        known = Message.parse(line)
+        assert known.tags.get(key, "") == known.tag(key)
