@@ -9,11 +9,12 @@ around them (dialing, connection, dispatch, client, handlers, reconnect) decides
 
 from bouncer.client.backoff import HostPacing, Server
 from bouncer.client.client import Client, ConnectCancelled
-from bouncer.client.connection import Connection, NotConnected, Sent
+from bouncer.client.connection import Connection, Sent
 from bouncer.client.dialing import tls_context
 from bouncer.client.dispatch import Listener
+from bouncer.client.errors import NotConnected, SendQueueFull
 from bouncer.client.handlers import KeepAlive, Register, Usual, install_usual
-from bouncer.client.pacing import Pace, SendQueueFull
+from bouncer.client.pacing import Pace
 from bouncer.client.reconnect import Phase, Reconnect, ReconnectState
 from bouncer.client.registration import Identity, Sasl
 

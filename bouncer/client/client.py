@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar, overload
 
 from bouncer.client.commands import render_command
-from bouncer.client.connection import Connection, NotConnected, Sent
+from bouncer.client.connection import Connection, Sent
 from bouncer.client.dialing import (
     Sight,
     certificate_context,
@@ -27,6 +27,7 @@ from bouncer.client.dialing import (
     shared_tls_context,
 )
 from bouncer.client.dispatch import Arguments, Dispatcher, F, Listener, Waiter, Where, describe
+from bouncer.client.errors import NotConnected
 from bouncer.client.events import event_arguments, event_key
 from bouncer.client.pacing import RANKS, Pace, Rank
 from bouncer.client.proxy import open_through, parse_proxy

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Protocol, cast
 
 from bouncer.client.dialing import fingerprint_matches, fingerprint_of
+from bouncer.client.errors import NotConnected
 from bouncer.client.pacing import Pace, Pacer, Rank
 from bouncer.irc.encoding import LineEncoding
 from bouncer.irc.framing import UPSTREAM_TAG_LIMIT, Framer
@@ -29,10 +30,6 @@ LOAD_HIGH = 1000  # handlers and events unfinished before the reading of this co
 LOAD_LOW = 500  # and when it goes on
 
 _numbers = itertools.count(1)
-
-
-class NotConnected(ConnectionError, RuntimeError):
-    """There is no connection to send on."""
 
 
 class Sent:

@@ -17,9 +17,10 @@ from bouncer.client import regain as regaining
 from bouncer.client import registration as registering
 from bouncer.client.backoff import Cause, HostPacing, Server, cause_of
 from bouncer.client.client import Client
-from bouncer.client.connection import Connection, NotConnected
+from bouncer.client.connection import Connection
+from bouncer.client.errors import NotConnected, SendQueueFull
 from bouncer.client.liveness import PATIENCE, SILENCE, Liveness, Verdict
-from bouncer.client.pacing import Pace, SendQueueFull
+from bouncer.client.pacing import Pace
 from bouncer.client.reconnect import Reconnect
 from bouncer.client.regain import Regain
 from bouncer.client.registration import Identity, Registration, Sasl, Stage

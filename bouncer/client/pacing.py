@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Generic, Protocol, TypeVar
 
+from bouncer.client.errors import SendQueueFull
+
 T = TypeVar("T")
 
 QUEUE_LIMIT = 1 << 20  # bytes of text waiting per connection: 15 minutes of full lines at a line per second
@@ -39,10 +41,6 @@ RANKS: dict[str, Rank] = {
 
 
 _FREE: Final = Rank.FREE
-
-
-class SendQueueFull(BufferError):
-    """More is waiting to be sent than a connection may hold: the peer, or the pace, takes less than is being said."""
 
 
 class Paced(Protocol):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bouncer.client.pacing import FREE_LIMIT, QUEUE_LIMIT, RANKS, Pace, Pacer, Rank, SendQueueFull, Slowdown
+from bouncer.client.errors import SendQueueFull
+from bouncer.client.pacing import FREE_LIMIT, QUEUE_LIMIT, RANKS, Pace, Pacer, Rank, Slowdown
 
 MUCH = 1 << 30
 
