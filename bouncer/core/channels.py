@@ -299,9 +299,9 @@ class Channels:
         channel = self._place.state.channels.get(new)
         if channel is None:
             return
-        hidden = self.is_detached(old)
+        hidden, fold = self.is_detached(old), self.fold  # (mypyc calls no function that a property gives)
         self._joins.renamed(old, new)
-        if not hidden and self.fold(old) != self.fold(new):
+        if not hidden and fold(old) != fold(new):
             self._leaves_screens(old, f"Renamed to {new} {message.param(2)}".rstrip())
             self._show(joined(self._place, channel))
 
