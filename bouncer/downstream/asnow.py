@@ -42,6 +42,7 @@ class Moments:
         self._day = datetime.fromtimestamp(0, zone).date()
         self._second = -1
         self._text = ""
+        self.dated = False  # the last one had its date
 
     def of(self, time: int) -> str:
         """The next line's, by its time in milliseconds."""
@@ -51,6 +52,7 @@ class Moments:
             same_day = moment.date() == self._day
             self._day = moment.date()
             self._second = second if same_day else -1
+            self.dated = not same_day
             self._text = moment.strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M:%S")
         return self._text
 

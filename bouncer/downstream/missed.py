@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 
 from bouncer.downstream.asnow import Moments, kept_line, with_time
-from bouncer.downstream.deliver import Renderer, stamp
+from bouncer.downstream.deliver import CRLF, Renderer, stamp
 from bouncer.downstream.place import Place
 from bouncer.irc.framing import BODY_LIMIT
 from bouncer.model.entry import TEXT_KINDS
@@ -57,15 +57,16 @@ class Talk:
 class Kin:
     """Lines of a page that have the same heading.
 
-    ``mention``: what one has in it if it can stay as it is; ``hidden``: none is shown; ``ids``: how msgids of ours
-    began when they came; ``head`` and ``pieces``: their conversation's.
+    ``mention``: what one has in it if it can stay as it is, ``name``: the same less what stands behind; ``hidden``:
+    none is shown; ``ids``: how msgids of ours began when they came; ``head`` and ``pieces``: their conversation's.
     """
 
-    __slots__ = ("head", "hidden", "ids", "mention", "pieces", "talk")
+    __slots__ = ("head", "hidden", "ids", "mention", "name", "pieces", "talk")
 
     def __init__(self, talk: Talk, mention: bytes, ids: bytes, *, hidden: bool) -> None:
         self.talk = talk
         self.mention = mention
+        self.name = mention[:-1]
         self.ids = ids
         self.hidden = hidden
         self.pieces = talk.pieces
@@ -205,29 +206,29 @@ class Missed:
         """For clients without time tags: it stands in the text, with the date where the day changes."""
         plain = not self._renderer.takes_tags(self._profile)
         kins, moments = self._kins, Moments(self._zone)
-        last = ""
-        before_text = b""
+        last, moment, begin, room = -1, "", b"", 0
         for seq, time, heading, raw in zip(run.seqs, run.times, run.headings, run.raws, strict=True):
             kin = kins.get(heading)
             if kin is None:
                 kin = self._kin(heading)
             if kin.hidden:
                 continue
-            moment = moments.of(time)
-            if plain and kin.mention in raw:
-                if moment is not last:
-                    last = moment
-                    before_text = b"[%b] " % moment.encode()
+            if time != last or moments.dated:
+                last = time
+                moment = moments.of(time)
+                begin = b" :[%b] " % moment.encode()
+                room = ROOM + 2 * len(b" :") - len(begin)
+            if plain and kin.name:
                 body = raw.partition(b" ")[2].lstrip(b" ") if raw[0] == AT else raw
-                head, _, text = body.partition(b" :")
+                at = body.find(b" :", 1)  # the text begins here, if the name stands before it
                 if (
-                    text
-                    and text[0] != 1  # of an action or another question by CTCP the time stands inside
-                    and head.endswith(kin.mention[:-1])
-                    and b"  " not in head
-                    and len(head) + len(before_text) + len(text) <= ROOM
+                    len(kin.name) < at < len(body) - 2
+                    and body[at + 2] != 1  # of an action or another question by CTCP the time stands inside
+                    and body.startswith(kin.name, at - len(kin.name))
+                    and len(body) <= room
+                    and body.find(b"  ", 0, at) < 0
                 ):
-                    kin.pieces.append(b"%b :%b%b\r\n" % (head, before_text, text))
+                    kin.pieces += (body[:at], begin, body[at + 2 :], CRLF)
                     continue
             self._read(_row(seq, time, heading, raw, run), moment)
 
