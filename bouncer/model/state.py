@@ -16,7 +16,9 @@ from bouncer.irc.source import format_source
 from bouncer.model.members import Members
 
 MOTD_LIMIT = 500  # lines of a message of the day kept for those who attach later; real ones have under 100
-CHANNELS_LIMIT = 500  # channels we are in or want to be in; the largest CHANLIMIT of public networks is 250
+# Channels we are in or want to be in: public networks allow up to 250, private ones what they like. Settings allow no
+# more, as one that we join and do not see ourselves in would be joined again and again.
+CHANNELS_LIMIT = 5_000
 UMODES_LIMIT = 64  # there are not more letters
 MODE_LISTS_LIMIT = 64  # parameter modes remembered of a channel; networks define about 30
 CAPS_LIMIT = 256  # capabilities in force; we ask for a tenth of that

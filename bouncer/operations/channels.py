@@ -10,6 +10,7 @@ from typing import Any
 
 from bouncer.model.errors import Refused
 from bouncer.model.records import Channel, Network, User, fold_name
+from bouncer.model.state import CHANNELS_LIMIT
 from bouncer.operations.change import (
     find_channel,
     find_network,
@@ -24,7 +25,6 @@ from bouncer.operations.names import channel_key, channel_name, meant, quoted, s
 from bouncer.operations.overview import network_state, number
 from bouncer.operations.row import Call, LeftOut, Operation, Result, Takes
 from bouncer.operations.settings import CHANNEL_KEYS, NETWORK_KEYS, channel_values, channel_with, without_secrets
-from bouncer.operations.values import CHANNELS_LIMIT
 
 
 async def create(context: Context, call: Call) -> Result:

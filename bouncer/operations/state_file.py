@@ -15,11 +15,12 @@ import tomli_w
 
 from bouncer.model.errors import Refused
 from bouncer.model.records import Channel, Network, User, fold_name
+from bouncer.model.state import CHANNELS_LIMIT
 from bouncer.operations import settings
 from bouncer.operations.names import account_name, channel_key, channel_name, meant, quoted
 from bouncer.operations.row import NEEDED, Key
 from bouncer.operations.toml_lines import Path, line_numbers, line_of
-from bouncer.operations.values import CHANNELS_LIMIT, NETWORKS_LIMIT
+from bouncer.operations.values import NETWORKS_LIMIT
 
 MISTAKES_LIMIT = 50  # told at once: more than that is not the file that was meant
 INLINE_LIMIT = 100  # characters of a list on one line; a longer one gets a line per item

@@ -18,6 +18,7 @@ from bouncer.irc.encoding import usable_encoding
 from bouncer.model.errors import Refused
 from bouncer.model.records import ClientCertificate, Endpoint, Flood, Token
 from bouncer.model.spans import DAY, HOUR, UNITS, WEEK
+from bouncer.model.state import CHANNELS_LIMIT
 from bouncer.operations.names import CHANNEL_PREFIXES, account_name, channel_name, nick, one_line, quoted
 
 T = TypeVar("T")
@@ -31,7 +32,6 @@ COMMAND_LIMIT = 510  # bytes; a line without its end
 NETWORKS_LIMIT = (
     10_000  # of one user; what one machine has been seen to hold. Less for some is a matter of their limits
 )
-CHANNELS_LIMIT = 5_000  # of one network; public ones allow up to 250, private ones what they like
 PASSWORD_LIMIT = 300  # bytes; a PASS line with the login before it fits 512
 BURST_LIMIT = 100  # lines at once; every server's own limit is far below
 PACE_LIMIT = 60.0  # seconds per line

@@ -57,6 +57,17 @@ async def test_refused_joins_are_tried_again_in_one_line_and_ever_more_rarely(st
     assert not [each for each in stage.timers.deadlines if not each.cancelled]
 
 
+async def test_hundreds_of_channels_are_joined_once(stage: Stage) -> None:
+    names = [f"#c{number}" for number in range(600)]
+    upstream = connected(stage, *map(Channel, names))
+    assert sorted(",".join(line.removeprefix("JOIN ") for line in upstream.heard()).split(",")) == sorted(names)
+    for name in names:
+        upstream.joins(name)
+    stage.timers.pass_by(7200)
+    assert upstream.heard() == []
+    assert all(channel.joined for channel in status(upstream))
+
+
 @pytest.mark.parametrize("numeric", ["439", "471", "500"])
 async def test_only_the_first_refusal_is_shown(stage: Stage, numeric: str) -> None:
     upstream = connected(stage, Channel("#a"))

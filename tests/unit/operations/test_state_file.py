@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from bouncer.model.errors import Refused
 from bouncer.model.records import Channel, Endpoint, Flood, Network, SaslLogin, User
+from bouncer.model.state import CHANNELS_LIMIT
 from bouncer.operations import settings
 from bouncer.operations.context import MACHINE, Actor
 from bouncer.operations.row import Result
 from bouncer.operations.state_file import Mistakes, WantedUser, export, parse
 from bouncer.operations.table import perform
-from bouncer.operations.values import CHANNELS_LIMIT
 
 if TYPE_CHECKING:
     from tests.unit.conftest import Bench
