@@ -210,6 +210,7 @@ async def test_wrong_passwords_do_not_hold_up_a_right_one(watched: Watched, talk
         talker.send("PASS alice/net:wrong", "NICK alice", "USER a 0 * :a")
     right = await Talker.connect(watched.bouncer.port, "alice", password=f"alice/net@right:{PASSWORD}")
     talkers.append(right)
+    await watched.watch.line(lambda line: line.text.startswith("Wrong password"))  # it may take longer than a right one
     await watched.goes_on(warned=True)
 
 

@@ -109,7 +109,7 @@ async def test_a_network_that_is_the_bouncer_itself(running: Bouncer, desk: Desk
     assert len(watch.lines) - at_first < 10, [line.raw for line in watch.lines[at_first:]]
     await desk.do("network", "update", "alice/net", f"servers=irc+insecure://{address}", "server_password=")
     await has(desk, "alice/net", "connected")
-    assert running.output().count("alice attached") < 40
+    assert running.output().count("alice attached") < 100  # going round would be thousands
 
 
 # --- proxies ---------------------------------------------------------------------------------------------------------
