@@ -35,13 +35,10 @@ OURS = re.compile(r"bnc-([0-9a-f]{1,15})-([0-9a-f]{1,15})-([0-9a-f]{1,15})")
 # the mark below which lines are in the index
 UNINDEXED = "coalesce((SELECT seq FROM indexed WHERE network = :network), 0)"
 _COLUMNS = ("seq", "time", "kind", "hex(name)", "hex(device)", "boot", "hex(raw)")
-# What lines have in common comes as one number: fewer texts are made and read. Kinds are few, and neither conversations
-# nor starts will be more than that: 4 billion and 8 million.
-_OF_TARGET, _OF_BOOT = 1 << 8, 1 << 32
 # The lines themselves stand below each other as they are: none has a line end in it.
 _COLUMNS_OF = (
     "SELECT group_concat(seq, ' '), group_concat(time, ' '), "
-    f"group_concat((boot * {_OF_BOOT} + target) * {_OF_TARGET} + kind, ' '), "
+    "group_concat(boot || ':' || target || ':' || kind, ' '), "  # what lines have in common, as one text
     "group_concat(CASE WHEN device <> '' THEN seq || ':' || hex(device) END, ' '), "
     "CAST(group_concat(raw, char(10)) AS BLOB) FROM"
 )
@@ -115,14 +112,11 @@ def read_page(connection: sqlite3.Connection, question: Page) -> Run:
 
 def _headings(connection: sqlite3.Connection, tokens: Set[str]) -> dict[str, Heading]:
     """What lines have in common, by how it comes out of the database."""
-    found = {token: divmod(int(token), _OF_TARGET) for token in tokens}
-    ids = ",".join({str(rest % _OF_BOOT) for rest, _ in found.values()})
+    found = {token: tuple(map(int, token.split(":"))) for token in tokens}
+    ids = ",".join({str(target) for _, target, _ in found.values()})
     rows = unpack(connection, packed(("id", "hex(name)"), f"SELECT id, name FROM targets WHERE id IN ({ids})"), ())
     names = {int(number): name_of(name) for number, name in rows}
-    return {
-        token: Heading(kind, names.get(rest % _OF_BOOT, ""), "", rest // _OF_BOOT)
-        for token, (rest, kind) in found.items()
-    }
+    return {token: Heading(kind, names.get(target, ""), "", boot) for token, (boot, target, kind) in found.items()}
 
 
 def read_each(connection: sqlite3.Connection, network: int, seqs: list[int]) -> dict[int, Kept]:

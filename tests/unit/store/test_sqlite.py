@@ -243,3 +243,17 @@ async def test_a_reader_that_fails_says_so(path: Path, start: Start) -> None:
         await store.page(Page(1, 0, 9, 9))
     with pytest.raises(Unavailable, match="no such table"):
         await store.first_helping(1, 9, 0)
+
+
+async def test_starts_of_a_restored_backup_are_counted_from_far_off(path: Path, start: Start) -> None:
+    start().close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("UPDATE meta SET value = ? WHERE name = 'boot'", (1 << 59,))
+        other.commit()
+    store = start()
+    store.append(7, entries(1, 2))
+    lines = await store.page(Page(7, 0, 2, 10))
+    assert [(line.seq, line.boot, line.target) for line in lines] == [
+        (1, (1 << 59) + 1, "#a"),
+        (2, (1 << 59) + 1, "#a"),
+    ]
