@@ -51,11 +51,10 @@ class Step(NamedTuple):
     edge: int | None
 
 
-def in_order(connection: sqlite3.Connection, wanted: Wanted, *, newest: bool, lines: int = 0) -> Iterator[Step]:
-    """The lines that are not late, by steps, the first of which looks for about so many: most conversations have few in
-    a block."""
+def in_order(connection: sqlite3.Connection, wanted: Wanted, *, newest: bool, blocks: int = 0) -> Iterator[Step]:
+    """The lines that are not late, by steps, the first of which looks at so many blocks more than else."""
     low, high = _between(connection, wanted)
-    step = min(FIRST_STEP + lines, LONGEST_STEP)
+    step = min(FIRST_STEP + blocks, LONGEST_STEP)
     statement = _STATEMENTS[newest].format(_rows(wanted))
     values = {**wanted.values, "network": wanted.network, "base": row_of(wanted.network, 0)}
     values |= {"low": low, "high": high}
@@ -68,7 +67,7 @@ def in_order(connection: sqlite3.Connection, wanted: Wanted, *, newest: bool, li
             return
         if newest:
             values["high"] = lowest - 1
-            yield Step(rows, LONGEST if edge is None else edge + LATE_MS)
+            yield Step(rows, edge)
         else:
             values["low"] = highest + 1
             yield Step(rows, -LONGEST if edge is None else edge - LATE_MS)
@@ -180,15 +179,18 @@ def _statement(order: str, edge: str) -> str:
     return (
         "WITH chosen (id) AS MATERIALIZED (SELECT rowid FROM words WHERE words MATCH :asked "
         f"AND rowid BETWEEN :low AND :high ORDER BY rowid {order} LIMIT :blocks) "
-        f"SELECT ({{}}), count(*), min(id), max(id), "
-        f"(SELECT time FROM messages WHERE network = :network AND seq = {edge}) FROM chosen"
+        f"SELECT ({{}}), count(*), min(id), max(id), ({edge}) FROM chosen"
     )
 
 
 _STATEMENTS = {
-    True: _statement("DESC", "(SELECT min(id) FROM chosen) - :base"),
+    True: _statement(
+        "DESC",
+        "SELECT before FROM blocks WHERE network = :network AND first = (SELECT min(id) FROM chosen) - :base",
+    ),
     False: _statement(
         "ASC",
-        "(SELECT last FROM blocks WHERE network = :network AND first = (SELECT max(id) FROM chosen) - :base)",
+        "SELECT m.time FROM blocks AS b JOIN messages AS m ON m.network = b.network AND m.seq = b.last "
+        "WHERE b.network = :network AND b.first = (SELECT max(id) FROM chosen) - :base",
     ),
 }

@@ -108,14 +108,15 @@ def parts(lines: Sequence[Line], newest: int) -> Iterator[tuple[Sequence[Line], 
 
 
 class Block(NamedTuple):
-    """Lines that follow each other, as they are indexed: the numbers of the first and the last, the latest time, how
-    many they are, whether they are late, the weeks of late ones, whether all words stand in the lines as they are, but
-    for capitals, and the document, empty if nothing is to be found."""
+    """Lines that follow each other, as they are indexed: the numbers of the first and the last, the latest time, that
+    of all lines before them, how many they are, whether they are late, the weeks of late ones, whether all words stand
+    in the lines as they are, but for capitals, and the document, empty if nothing is to be found."""
 
     network: int
     first: int
     last: int
     newest: int
+    before: int
     lines: int
     late: bool
     weeks: frozenset[int]
@@ -123,7 +124,7 @@ class Block(NamedTuple):
     document: str
 
 
-def block_of(network: int, lines: Sequence[Line], late: bool, latest: dict[int, int]) -> Block:
+def block_of(network: int, lines: Sequence[Line], late: bool, latest: dict[int, int], before: int) -> Block:
     """Make a block, and note in ``latest`` when something was said last in each conversation. The same lines have the
     same words as often, whenever it is made: FTS5 counts them, and can't take out more than was put in."""
     newest = LONG_AGO
@@ -153,7 +154,7 @@ def block_of(network: int, lines: Sequence[Line], late: bool, latest: dict[int, 
     if late:
         marks += [LATE, *map(week_mark, weeks)]
     document = " ".join([*marks, *map(target_mark, targets), *map(_who, sources), words]).strip(" ")
-    return Block(network, lines[0][0].seq, lines[-1][0].seq, newest, len(lines), late, weeks, plain, document)
+    return Block(network, lines[0][0].seq, lines[-1][0].seq, newest, before, len(lines), late, weeks, plain, document)
 
 
 def _is_plain(text: str) -> bool:

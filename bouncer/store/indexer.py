@@ -95,7 +95,7 @@ class Progress:
             if len(part) < BLOCK_LINES and not rest and part[-1] is waiting[-1]:
                 self.open = list(part)
             else:
-                block = block_of(network, part, late, self.latest)
+                block = block_of(network, part, late, self.latest, self.read_newest)
                 self.read_newest = max(self.read_newest, block.newest)
                 self.at_hand.append(block)
 
@@ -323,8 +323,13 @@ def line_of(row: Sequence[str]) -> Line:
 def put_blocks(connection: sqlite3.Connection, blocks: Iterable[Block]) -> None:
     """Add blocks to the index, inside the caller's transaction."""
     said = [block for block in blocks if block.document]
-    extents = [(block.network, block.first, block.last, block.late, block.plain) for block in said]
-    _insert(connection, "INSERT INTO blocks (network, first, last, late, plain) VALUES ", "(?, ?, ?, ?, ?)", extents)
+    extents = [(block.network, block.first, block.last, block.late, block.before, block.plain) for block in said]
+    _insert(
+        connection,
+        "INSERT INTO blocks (network, first, last, late, before, plain) VALUES ",
+        "(?, ?, ?, ?, ?, ?)",
+        extents,
+    )
     documents = [(row_of(block.network, block.first), block.document) for block in said]
     _insert(connection, "INSERT INTO words (rowid, said) VALUES ", "(?, ?)", documents)
     weeks = {(block.network, week) for block in said if block.late for week in block.weeks}

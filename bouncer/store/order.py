@@ -40,7 +40,10 @@ def choose(connection: sqlite3.Connection, question: Range) -> list[tuple[int, i
     found = set(_listed_places(connection, question, targets, values))
     if question.kinds != _NICKS:  # these all have a place
         wanted = _own(question, targets, values)
-        for steps in in_order(connection, wanted, newest=newest, lines=limit), late(connection, wanted, newest=newest):
+        for steps in (
+            in_order(connection, wanted, newest=newest, blocks=limit // 2),
+            late(connection, wanted, newest=newest),
+        ):
             for rows, edge in steps:
                 found.update((int(time), int(seq)) for time, seq in rows)
                 if len(found) > limit:

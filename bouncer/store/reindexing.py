@@ -16,8 +16,8 @@ from bouncer.store.indexer import COLUMNS, drop_blocks, line_of, put_blocks
 from bouncer.store.packed import listed, packed, unpack
 
 _EXTENTS = packed(
-    ("first", "last", "late"),
-    "SELECT DISTINCT b.first, b.last, b.late FROM json_each(:seqs) AS asked CROSS JOIN blocks AS b "
+    ("first", "late", "before"),
+    "SELECT DISTINCT b.first, b.late, b.before FROM json_each(:seqs) AS asked CROSS JOIN blocks AS b "
     "ON b.network = :network AND b.first = "
     "(SELECT max(first) FROM blocks WHERE network = :network AND first <= asked.value) "
     "WHERE b.last >= asked.value ORDER BY b.first",
@@ -35,18 +35,19 @@ def changing(connection: sqlite3.Connection, network: int, seqs: Sequence[int]) 
     """Let these lines be changed or deleted within, inside the caller's transaction. Those that are not indexed yet are
     none of its business."""
     extents = list(unpack(connection, _EXTENTS, {"network": network, "seqs": listed(seqs)}))
-    late = {int(first): late == "1" for first, _, late in extents}
-    before = _blocks(connection, network, late)
+    known = {int(first): (late == "1", int(before)) for first, late, before in extents}
+    was = _blocks(connection, network, known)
     yield
-    after = _blocks(connection, network, late)
-    drop_blocks(connection, before)
-    put_blocks(connection, after)
+    left = _blocks(connection, network, known)
+    drop_blocks(connection, was)
+    put_blocks(connection, left)
 
 
-def _blocks(connection: sqlite3.Connection, network: int, late: Mapping[int, bool]) -> list[Block]:
+def _blocks(connection: sqlite3.Connection, network: int, known: Mapping[int, tuple[bool, int]]) -> list[Block]:
     """What these blocks are made of at present, by their first lines' numbers as the database has them."""
-    values = {"network": network, "firsts": listed(list(late))}
-    return [
-        block_of(network, [line_of(row[1:]) for row in rows], late[int(first)], {})
-        for first, rows in groupby(unpack(connection, _LINES, values), itemgetter(0))
-    ]
+    values = {"network": network, "firsts": listed(list(known))}
+    found = []
+    for first, rows in groupby(unpack(connection, _LINES, values), itemgetter(0)):
+        late, before = known[int(first)]
+        found.append(block_of(network, [line_of(row[1:]) for row in rows], late, {}, before))
+    return found

@@ -13,6 +13,7 @@ CREATE TABLE blocks (
     first INTEGER NOT NULL, -- a line's number; with the network, the row in words
     last INTEGER NOT NULL,
     late INTEGER NOT NULL, -- 1: its lines are late, 0: none is
+    before INTEGER NOT NULL, -- the latest time of all lines before it
     plain INTEGER NOT NULL, -- 1: the words of its lines stand in them as they are, but for capitals
     PRIMARY KEY (network, first)
 ) WITHOUT ROWID;

@@ -255,7 +255,7 @@ def test_deleting_takes_words_out_of_the_index(base: Base) -> None:
 
 
 def test_questions_for_times_look_at_few_lines(base: Base) -> None:
-    base.put(1, 1, 3000)
+    base.put(1, 1, 3000, lambda seq: 1000 * seq)
     base.index()
     with closing(connect(base.path)) as reader:
         steps = 0
@@ -266,7 +266,7 @@ def test_questions_for_times_look_at_few_lines(base: Base) -> None:
             return 0
 
         reader.set_progress_handler(count, 100)
-        found = read_search(reader, Search((1,), "word", 10, before=100))
+        found = read_search(reader, Search((1,), "word", 10, before=100_000))
         assert [hit.line.seq for hit in found] == list(range(99, 89, -1))
         first, steps = steps, 0
         read_search(reader, Search((1,), "word", 10))

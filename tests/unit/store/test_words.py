@@ -85,13 +85,13 @@ def test_a_block_is_taken_out_as_it_was_put_in(text: str, nick: str) -> None:
     said_now = [Message.lenient("PRIVMSG", "#a", each, source=f"{nick}!u@h") for each in (text, "plain words")]
     put = [(Entry(seq, 5, message, Kind.PRIVMSG), 5) for seq, message in enumerate(said_now)]
     read = [line_of((str(entry.seq), "5", "1", "5", entry.message.raw.hex())) for entry, _ in put]
-    assert block_of(1, put, True, {}).document.split() == block_of(1, read, True, {}).document.split()
+    assert block_of(1, put, True, {}, 0).document.split() == block_of(1, read, True, {}, 0).document.split()
 
 
 @given(st.text(st.characters(max_codepoint=127, exclude_characters="\r\n\0")))
 def test_the_tokenizer_takes_plain_text_as_it_is_derived(text: str) -> None:
     message = Message.lenient("PRIVMSG", "#a", text, source="bob!u@h")
-    document = block_of(1, [(Entry(1, 5, message, Kind.PRIVMSG), 5)], False, {}).document
+    document = block_of(1, [(Entry(1, 5, message, Kind.PRIVMSG), 5)], False, {}, 3).document
     derived = [target_mark(5), sender_mark("bob"), *said(message.raw).words.split()]
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute("CREATE VIRTUAL TABLE words USING fts5 (said, tokenize = 'ascii')")
@@ -116,20 +116,20 @@ def lines(*raws: bytes, kind: Kind = Kind.PRIVMSG, time: int = 5, target: int = 
 
 def test_what_is_indexed_of_a_block() -> None:
     latest: dict[int, int] = {}
-    two = block_of(1, lines(b":bob PRIVMSG #a :Hello", b":eve PRIVMSG #a :hi"), False, latest)
+    two = block_of(1, lines(b":bob PRIVMSG #a :Hello", b":eve PRIVMSG #a :hi"), False, latest, 3)
     assert sorted(two.document.split()) == sorted(
         [target_mark(5), sender_mark("bob"), sender_mark("eve"), "Hello", "hi"]
     )
-    assert two[:6] == (1, 1, 2, 5, 2, False)
+    assert two[:7] == (1, 1, 2, 5, 3, 2, False)
     assert latest == {5: 5}
-    late = block_of(1, lines(b"@msgid=x :bob PRIVMSG #a :hello", time=WEEK), True, latest)
+    late = block_of(1, lines(b"@msgid=x :bob PRIVMSG #a :hello", time=WEEK), True, latest, 3)
     assert late.document.split()[:3] == [msgid_mark(b"x"), LATE, week_mark(1)]
     assert late.weeks == {1}
     latest = {}
-    joined = block_of(1, lines(b"@msgid=x :bob JOIN #a", kind=Kind.JOIN), False, latest)
+    joined = block_of(1, lines(b"@msgid=x :bob JOIN #a", kind=Kind.JOIN), False, latest, 3)
     assert joined.document.split() == [msgid_mark(b"x"), target_mark(5)]
     assert latest == {}
-    assert block_of(1, lines(b":bob QUIT", kind=Kind.QUIT, target=0), False, {}).document == ""
+    assert block_of(1, lines(b":bob QUIT", kind=Kind.QUIT, target=0), False, {}, 3).document == ""
 
 
 @given(st.lists(st.integers(0, 12_000), min_size=1, max_size=60), st.integers(0, 12_000))
