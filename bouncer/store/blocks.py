@@ -112,8 +112,8 @@ def late_before(
         network,
         "",
         ("time", "seq", "kind"),
-        "m.time < :before AND m.seq <= :upto",
-        {"before": before, "upto": upto},
+        "m.time < :before AND m.seq <= :upto LIMIT :limit",
+        {"before": before, "upto": upto, "limit": limit},
         0,
         0,
     )

@@ -25,7 +25,7 @@ DEADLINE = 30.0  # seconds that a client has until it must be in
 HANDSHAKE = 10.0  # seconds for one of TLS
 SLACK = 10.0  # seconds later than that, on a machine that is busy
 GROWTH_LIMIT = 8 << 20  # bytes that may stay in use: the allocator's share
-ATTEMPTS = 10_000
+ATTEMPTS = 4_000  # ten thousand take a minute more, and show nothing else
 PAUSE = 0.2  # seconds of one attacker between two
 AT_ONCE = 420  # of them: fewer than the door has room for, so that the right ones find a place
 PLACES = 3  # addresses that they come from
@@ -220,7 +220,7 @@ def wrong(number: int) -> bytes:
     return f"PASS {name}:wrong{number}\r\n".encode() + who
 
 
-async def test_ten_thousand_wrong_passwords(running: Bouncer, watch: Talker, outside: tuple[str, int] | None) -> None:
+async def test_thousands_of_wrong_passwords(running: Bouncer, watch: Talker, outside: tuple[str, int] | None) -> None:
     """From several addresses at once, one of them with the limits of strangers; meanwhile who knows the password comes
     in from another."""
     pid = running.pid
