@@ -24,7 +24,7 @@ LONGEST_STEP = 1024  # some 5 ms
 LATE_BLOCKS = 128  # that are looked at as they come: 1 ms. More are looked at week by week
 MOST_WEEKS = 64  # at once: FTS5 takes 256 parts of a question
 
-_COUNT_LATE = (
+_COUNT = (
     "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH :asked AND rowid BETWEEN :low AND :high LIMIT :most)"
 )
 
@@ -77,9 +77,7 @@ def in_order(connection: sqlite3.Connection, wanted: Wanted, *, newest: bool, bl
 def late(connection: sqlite3.Connection, wanted: Wanted, *, newest: bool) -> Iterator[Step]:
     """The late lines, by steps of times."""
     asked = f'({wanted.blocks}) AND "{LATE}"'
-    base = row_of(wanted.network, 0)
-    many = {"asked": asked, "low": base, "high": base + SEQ_MASK, "most": LATE_BLOCKS + 1}
-    count = connection.execute(_COUNT_LATE, many).fetchone()[0]
+    count = _count(connection, wanted.network, asked, LATE_BLOCKS + 1)
     if count == 0:
         return
     if count <= LATE_BLOCKS:
@@ -126,11 +124,17 @@ def late_before(
         rows += ((int(time), int(seq), int(kind)) for time, seq, kind in _late_rows(connection, within, asked))
         if len(rows) >= limit:
             break
-        base = row_of(network, 0)
-        left = {"asked": asked, "low": base, "high": base + SEQ_MASK, "most": 1}
-        if not connection.execute(_COUNT_LATE, left).fetchone()[0]:
+        if not _count(connection, network, asked, 1):
             connection.execute("DELETE FROM late_weeks WHERE network = ? AND week = ?", (network, week))
     return rows[:limit]
+
+
+def _count(connection: sqlite3.Connection, network: int, asked: str, most: int) -> int:
+    """How many blocks of a network have what is asked for; ``most`` if there are more."""
+    base = row_of(network, 0)
+    values = {"asked": asked, "low": base, "high": base + SEQ_MASK, "most": most}
+    found: int = connection.execute(_COUNT, values).fetchone()[0]
+    return found
 
 
 def _late_rows(connection: sqlite3.Connection, wanted: Wanted, asked: str) -> list[list[str]]:
